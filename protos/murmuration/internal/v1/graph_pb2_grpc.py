@@ -50,6 +50,11 @@ class GraphReadServiceStub(object):
                 request_serializer=murmuration_dot_internal_dot_v1_dot_graph__pb2.BatchGetAuthorModesRequest.SerializeToString,
                 response_deserializer=murmuration_dot_internal_dot_v1_dot_graph__pb2.BatchGetAuthorModesResponse.FromString,
                 _registered_method=True)
+        self.CheckBlockedBy = channel.unary_unary(
+                '/murmuration.internal.v1.GraphReadService/CheckBlockedBy',
+                request_serializer=murmuration_dot_internal_dot_v1_dot_graph__pb2.CheckBlockedByRequest.SerializeToString,
+                response_deserializer=murmuration_dot_internal_dot_v1_dot_graph__pb2.CheckBlockedByResponse.FromString,
+                _registered_method=True)
 
 
 class GraphReadServiceServicer(object):
@@ -76,6 +81,13 @@ class GraphReadServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CheckBlockedBy(self, request, context):
+        """Which of the users block the reader: for readers blocked by more than an entry holds.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_GraphReadServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -93,6 +105,11 @@ def add_GraphReadServiceServicer_to_server(servicer, server):
                     servicer.BatchGetAuthorModes,
                     request_deserializer=murmuration_dot_internal_dot_v1_dot_graph__pb2.BatchGetAuthorModesRequest.FromString,
                     response_serializer=murmuration_dot_internal_dot_v1_dot_graph__pb2.BatchGetAuthorModesResponse.SerializeToString,
+            ),
+            'CheckBlockedBy': grpc.unary_unary_rpc_method_handler(
+                    servicer.CheckBlockedBy,
+                    request_deserializer=murmuration_dot_internal_dot_v1_dot_graph__pb2.CheckBlockedByRequest.FromString,
+                    response_serializer=murmuration_dot_internal_dot_v1_dot_graph__pb2.CheckBlockedByResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -177,6 +194,33 @@ class GraphReadService(object):
             '/murmuration.internal.v1.GraphReadService/BatchGetAuthorModes',
             murmuration_dot_internal_dot_v1_dot_graph__pb2.BatchGetAuthorModesRequest.SerializeToString,
             murmuration_dot_internal_dot_v1_dot_graph__pb2.BatchGetAuthorModesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CheckBlockedBy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/murmuration.internal.v1.GraphReadService/CheckBlockedBy',
+            murmuration_dot_internal_dot_v1_dot_graph__pb2.CheckBlockedByRequest.SerializeToString,
+            murmuration_dot_internal_dot_v1_dot_graph__pb2.CheckBlockedByResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -297,6 +341,125 @@ class GraphRepairService(object):
             '/murmuration.internal.v1.GraphRepairService/MarkBackfilled',
             murmuration_dot_internal_dot_v1_dot_graph__pb2.MarkBackfilledRequest.SerializeToString,
             murmuration_dot_internal_dot_v1_dot_graph__pb2.MarkBackfilledResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+
+class GraphAdminServiceStub(object):
+    """Operators' writes of relations.
+    """
+
+    def __init__(self, channel):
+        """Constructor.
+
+        Args:
+            channel: A grpc.Channel.
+        """
+        self.ImportFollows = channel.unary_unary(
+                '/murmuration.internal.v1.GraphAdminService/ImportFollows',
+                request_serializer=murmuration_dot_internal_dot_v1_dot_graph__pb2.ImportFollowsRequest.SerializeToString,
+                response_deserializer=murmuration_dot_internal_dot_v1_dot_graph__pb2.ImportFollowsResponse.FromString,
+                _registered_method=True)
+        self.PinAuthorMode = channel.unary_unary(
+                '/murmuration.internal.v1.GraphAdminService/PinAuthorMode',
+                request_serializer=murmuration_dot_internal_dot_v1_dot_graph__pb2.PinAuthorModeRequest.SerializeToString,
+                response_deserializer=murmuration_dot_internal_dot_v1_dot_graph__pb2.PinAuthorModeResponse.FromString,
+                _registered_method=True)
+
+
+class GraphAdminServiceServicer(object):
+    """Operators' writes of relations.
+    """
+
+    def ImportFollows(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PinAuthorMode(self, request, context):
+        """Pins an author's mode, or (mode 0) lets the follower count decide.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+
+def add_GraphAdminServiceServicer_to_server(servicer, server):
+    rpc_method_handlers = {
+            'ImportFollows': grpc.unary_unary_rpc_method_handler(
+                    servicer.ImportFollows,
+                    request_deserializer=murmuration_dot_internal_dot_v1_dot_graph__pb2.ImportFollowsRequest.FromString,
+                    response_serializer=murmuration_dot_internal_dot_v1_dot_graph__pb2.ImportFollowsResponse.SerializeToString,
+            ),
+            'PinAuthorMode': grpc.unary_unary_rpc_method_handler(
+                    servicer.PinAuthorMode,
+                    request_deserializer=murmuration_dot_internal_dot_v1_dot_graph__pb2.PinAuthorModeRequest.FromString,
+                    response_serializer=murmuration_dot_internal_dot_v1_dot_graph__pb2.PinAuthorModeResponse.SerializeToString,
+            ),
+    }
+    generic_handler = grpc.method_handlers_generic_handler(
+            'murmuration.internal.v1.GraphAdminService', rpc_method_handlers)
+    server.add_generic_rpc_handlers((generic_handler,))
+    server.add_registered_method_handlers('murmuration.internal.v1.GraphAdminService', rpc_method_handlers)
+
+
+ # This class is part of an EXPERIMENTAL API.
+class GraphAdminService(object):
+    """Operators' writes of relations.
+    """
+
+    @staticmethod
+    def ImportFollows(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/murmuration.internal.v1.GraphAdminService/ImportFollows',
+            murmuration_dot_internal_dot_v1_dot_graph__pb2.ImportFollowsRequest.SerializeToString,
+            murmuration_dot_internal_dot_v1_dot_graph__pb2.ImportFollowsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PinAuthorMode(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/murmuration.internal.v1.GraphAdminService/PinAuthorMode',
+            murmuration_dot_internal_dot_v1_dot_graph__pb2.PinAuthorModeRequest.SerializeToString,
+            murmuration_dot_internal_dot_v1_dot_graph__pb2.PinAuthorModeResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -38,6 +38,8 @@ class GraphReadServiceStub:
     ListFollowerIds: _grpc.UnaryUnaryMultiCallable[_graph_pb2.ListFollowerIdsRequest, _graph_pb2.ListFollowerIdsResponse]
     """One page of one shard of an author's followers, in order of id."""
     BatchGetAuthorModes: _grpc.UnaryUnaryMultiCallable[_graph_pb2.BatchGetAuthorModesRequest, _graph_pb2.BatchGetAuthorModesResponse]
+    CheckBlockedBy: _grpc.UnaryUnaryMultiCallable[_graph_pb2.CheckBlockedByRequest, _graph_pb2.CheckBlockedByResponse]
+    """Which of the users block the reader: for readers blocked by more than an entry holds."""
 
 @_typing.type_check_only
 class GraphReadServiceAsyncStub(GraphReadServiceStub):
@@ -49,6 +51,8 @@ class GraphReadServiceAsyncStub(GraphReadServiceStub):
     ListFollowerIds: _aio.UnaryUnaryMultiCallable[_graph_pb2.ListFollowerIdsRequest, _graph_pb2.ListFollowerIdsResponse]  # type: ignore[assignment]
     """One page of one shard of an author's followers, in order of id."""
     BatchGetAuthorModes: _aio.UnaryUnaryMultiCallable[_graph_pb2.BatchGetAuthorModesRequest, _graph_pb2.BatchGetAuthorModesResponse]  # type: ignore[assignment]
+    CheckBlockedBy: _aio.UnaryUnaryMultiCallable[_graph_pb2.CheckBlockedByRequest, _graph_pb2.CheckBlockedByResponse]  # type: ignore[assignment]
+    """Which of the users block the reader: for readers blocked by more than an entry holds."""
 
 class GraphReadServiceServicer(metaclass=_abc_1.ABCMeta):
     """Reads of relations for the other services. Changes nothing."""
@@ -75,6 +79,14 @@ class GraphReadServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _graph_pb2.BatchGetAuthorModesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_graph_pb2.BatchGetAuthorModesResponse, _abc.Awaitable[_graph_pb2.BatchGetAuthorModesResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def CheckBlockedBy(
+        self,
+        request: _graph_pb2.CheckBlockedByRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_graph_pb2.CheckBlockedByResponse, _abc.Awaitable[_graph_pb2.CheckBlockedByResponse]]:
+        """Which of the users block the reader: for readers blocked by more than an entry holds."""
 
 def add_GraphReadServiceServicer_to_server(servicer: GraphReadServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
 
@@ -120,3 +132,43 @@ class GraphRepairServiceServicer(metaclass=_abc_1.ABCMeta):
         """Records how deep followees' posts are written into followers' homes."""
 
 def add_GraphRepairServiceServicer_to_server(servicer: GraphRepairServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
+
+class GraphAdminServiceStub:
+    """Operators' writes of relations."""
+
+    @_typing.overload
+    def __new__(cls, channel: _grpc.Channel) -> _Self: ...
+    @_typing.overload
+    def __new__(cls, channel: _aio.Channel) -> GraphAdminServiceAsyncStub: ...
+    ImportFollows: _grpc.UnaryUnaryMultiCallable[_graph_pb2.ImportFollowsRequest, _graph_pb2.ImportFollowsResponse]
+    PinAuthorMode: _grpc.UnaryUnaryMultiCallable[_graph_pb2.PinAuthorModeRequest, _graph_pb2.PinAuthorModeResponse]
+    """Pins an author's mode, or (mode 0) lets the follower count decide."""
+
+@_typing.type_check_only
+class GraphAdminServiceAsyncStub(GraphAdminServiceStub):
+    """Operators' writes of relations."""
+
+    def __init__(self, channel: _aio.Channel) -> None: ...
+    ImportFollows: _aio.UnaryUnaryMultiCallable[_graph_pb2.ImportFollowsRequest, _graph_pb2.ImportFollowsResponse]  # type: ignore[assignment]
+    PinAuthorMode: _aio.UnaryUnaryMultiCallable[_graph_pb2.PinAuthorModeRequest, _graph_pb2.PinAuthorModeResponse]  # type: ignore[assignment]
+    """Pins an author's mode, or (mode 0) lets the follower count decide."""
+
+class GraphAdminServiceServicer(metaclass=_abc_1.ABCMeta):
+    """Operators' writes of relations."""
+
+    @_abc_1.abstractmethod
+    def ImportFollows(
+        self,
+        request: _graph_pb2.ImportFollowsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_graph_pb2.ImportFollowsResponse, _abc.Awaitable[_graph_pb2.ImportFollowsResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def PinAuthorMode(
+        self,
+        request: _graph_pb2.PinAuthorModeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_graph_pb2.PinAuthorModeResponse, _abc.Awaitable[_graph_pb2.PinAuthorModeResponse]]:
+        """Pins an author's mode, or (mode 0) lets the follower count decide."""
+
+def add_GraphAdminServiceServicer_to_server(servicer: GraphAdminServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

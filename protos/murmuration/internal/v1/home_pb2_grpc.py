@@ -40,6 +40,11 @@ class HomeStateServiceStub(object):
                 request_serializer=murmuration_dot_internal_dot_v1_dot_home__pb2.CompleteRebuildRequest.SerializeToString,
                 response_deserializer=murmuration_dot_internal_dot_v1_dot_home__pb2.CompleteRebuildResponse.FromString,
                 _registered_method=True)
+        self.RequestRebuild = channel.unary_unary(
+                '/murmuration.internal.v1.HomeStateService/RequestRebuild',
+                request_serializer=murmuration_dot_internal_dot_v1_dot_home__pb2.RequestRebuildRequest.SerializeToString,
+                response_deserializer=murmuration_dot_internal_dot_v1_dot_home__pb2.RequestRebuildResponse.FromString,
+                _registered_method=True)
 
 
 class HomeStateServiceServicer(object):
@@ -53,6 +58,12 @@ class HomeStateServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RequestRebuild(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_HomeStateServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -60,6 +71,11 @@ def add_HomeStateServiceServicer_to_server(servicer, server):
                     servicer.CompleteRebuild,
                     request_deserializer=murmuration_dot_internal_dot_v1_dot_home__pb2.CompleteRebuildRequest.FromString,
                     response_serializer=murmuration_dot_internal_dot_v1_dot_home__pb2.CompleteRebuildResponse.SerializeToString,
+            ),
+            'RequestRebuild': grpc.unary_unary_rpc_method_handler(
+                    servicer.RequestRebuild,
+                    request_deserializer=murmuration_dot_internal_dot_v1_dot_home__pb2.RequestRebuildRequest.FromString,
+                    response_serializer=murmuration_dot_internal_dot_v1_dot_home__pb2.RequestRebuildResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -90,6 +106,33 @@ class HomeStateService(object):
             '/murmuration.internal.v1.HomeStateService/CompleteRebuild',
             murmuration_dot_internal_dot_v1_dot_home__pb2.CompleteRebuildRequest.SerializeToString,
             murmuration_dot_internal_dot_v1_dot_home__pb2.CompleteRebuildResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RequestRebuild(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/murmuration.internal.v1.HomeStateService/RequestRebuild',
+            murmuration_dot_internal_dot_v1_dot_home__pb2.RequestRebuildRequest.SerializeToString,
+            murmuration_dot_internal_dot_v1_dot_home__pb2.RequestRebuildResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -35,6 +35,7 @@ class HomeStateServiceStub:
     def __new__(cls, channel: _aio.Channel) -> HomeStateServiceAsyncStub: ...
     CompleteRebuild: _grpc.UnaryUnaryMultiCallable[_home_pb2.CompleteRebuildRequest, _home_pb2.CompleteRebuildResponse]
     """Ends a rebuild, if the request that it answers is still the last one."""
+    RequestRebuild: _grpc.UnaryUnaryMultiCallable[_home_pb2.RequestRebuildRequest, _home_pb2.RequestRebuildResponse]
 
 @_typing.type_check_only
 class HomeStateServiceAsyncStub(HomeStateServiceStub):
@@ -43,6 +44,7 @@ class HomeStateServiceAsyncStub(HomeStateServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     CompleteRebuild: _aio.UnaryUnaryMultiCallable[_home_pb2.CompleteRebuildRequest, _home_pb2.CompleteRebuildResponse]  # type: ignore[assignment]
     """Ends a rebuild, if the request that it answers is still the last one."""
+    RequestRebuild: _aio.UnaryUnaryMultiCallable[_home_pb2.RequestRebuildRequest, _home_pb2.RequestRebuildResponse]  # type: ignore[assignment]
 
 class HomeStateServiceServicer(metaclass=_abc_1.ABCMeta):
     """The state of homes, for the workers that fill them."""
@@ -54,5 +56,12 @@ class HomeStateServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_home_pb2.CompleteRebuildResponse, _abc.Awaitable[_home_pb2.CompleteRebuildResponse]]:
         """Ends a rebuild, if the request that it answers is still the last one."""
+
+    @_abc_1.abstractmethod
+    def RequestRebuild(
+        self,
+        request: _home_pb2.RequestRebuildRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_home_pb2.RequestRebuildResponse, _abc.Awaitable[_home_pb2.RequestRebuildResponse]]: ...
 
 def add_HomeStateServiceServicer_to_server(servicer: HomeStateServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -1,0 +1,50 @@
+# `make` lists the targets. Variables: PYTHON (python3), JOBS (test processes), ARGS (passed on to the command).
+PYTHON ?= python3
+JOBS ?= 2
+ARGS ?=
+BIN := .venv/bin
+INSTALLED := .venv/installed
+export PYTHON
+
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+.PHONY: help venv demo up test prove lint format generate constraints clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+venv: $(INSTALLED) ## the environment in .venv: pinned packages, checked by hash, and the project itself
+
+# The project comes last and without its dependencies: all of them, its build backend too, are pinned.
+$(INSTALLED): constraints.txt pyproject.toml tools/venv.sh
+	@tools/venv.sh .venv constraints.txt
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: venv ## one minute that shows what it does, and that it is right (ARGS=--help)
+	@$(BIN)/murmurd demo $(ARGS)
+
+up: venv ## the whole backend on this machine, data in one folder (ARGS=--help)
+	@$(BIN)/murmurd up $(ARGS)
+
+test: venv ## all tests on the embedded adapters, at most 5 minutes (ARGS='-k home')
+	@$(BIN)/python -m pytest tests -n $(JOBS) --dist loadgroup $(ARGS)
+
+prove: venv ## breaks each promise in a scratch copy; its test must fail there
+	@$(BIN)/python -m tests.prove $(ARGS)
+
+lint: venv ## ruff, mypy, import contracts, buf, freshness of the generated code
+	@tools/lint.sh
+
+format: venv ## rewrites the code as ruff wants it
+	@$(BIN)/ruff check -q --fix . ; $(BIN)/ruff format -q .
+
+generate: ## the Python code of protos/, made anew
+	@tools/generate.sh
+
+constraints: ## pins what pyproject.toml asks for (ARGS=--upgrade: the newest)
+	@tools/constraints.sh $(ARGS)
+
+clean: ## removes environments, caches and builds; never data
+	@rm -rf .venv .venv-generate build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""`murmur`, the command line."""

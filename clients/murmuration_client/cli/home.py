@@ -1,0 +1,105 @@
+"""`murmur home`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Annotated
+
+import typer
+from rich.console import RenderableType
+
+from murmuration.v1 import timeline_pb2, user_pb2
+from murmuration_client.caller import MAX_ID
+from murmuration_client.cli.output import sentence, table
+from murmuration_client.cli.posts import tweet_text
+from murmuration_client.cli.session import session_of
+from murmuration_client.cli.text import local_time
+from murmuration_client.paging import pages
+from murmuration_client.timeline import MAX_ITEMS_IN_A_PAGE
+
+WARNINGS = {
+    timeline_pb2.TimelineState.STATUS_REBUILDING: "This home is being rebuilt and may lack posts; read it again soon.",
+    timeline_pb2.TimelineState.STATUS_DEGRADED: "A part of the server does not answer; this home may lack posts.",
+}
+
+
+def home(
+    context: typer.Context,
+    limit: Annotated[int, typer.Option(min=1, metavar="N", help="At most so many items.")] = 20,
+    everything: Annotated[bool, typer.Option("--all", help="To the end, whatever --limit says.")] = False,
+    since: Annotated[
+        int, typer.Option(min=0, max=MAX_ID, metavar="TWEET_ID", help="Only what is newer than this post.")
+    ] = 0,
+    no_replies: Annotated[bool, typer.Option("--no-replies", help="Without replies.")] = False,
+    no_reposts: Annotated[bool, typer.Option("--no-reposts", help="Without reposts.")] = False,
+) -> None:
+    """Read your home: the posts of those you follow and your own, newest first.
+
+    Examples:
+      murmur --as bob home --limit 50
+      murmur --as bob home --since 7315209861632001 --json
+    """
+    session = session_of(context)
+    actor = session.actor()
+    read = read_home(
+        lambda size, token: actor.home_page(size, token, since, no_replies, no_reposts), None if everything else limit
+    )
+    session.output.show(read, lambda: home_table(read))
+    if not session.output.as_json and read.state.status in WARNINGS:
+        session.output.note(WARNINGS[read.state.status])
+
+
+def read_home(
+    fetch: Callable[[int, str], timeline_pb2.ListHomeTimelineResponse], limit: int | None
+) -> timeline_pb2.ListHomeTimelineResponse:
+    """Up to `limit` items (None: all) of a home as one response: users once each, token and state of the last page.
+
+    fetch: a page of a size and from a token. It is asked for no more than is still wanted, so that the token goes on
+    exactly where the items end.
+    """
+    read = timeline_pb2.ListHomeTimelineResponse()
+    users: dict[int, user_pb2.User] = {}
+
+    def fetch_what_is_wanted(token: str) -> timeline_pb2.ListHomeTimelineResponse:
+        wanted = MAX_ITEMS_IN_A_PAGE if limit is None else limit - len(read.items)
+        return fetch(min(wanted, MAX_ITEMS_IN_A_PAGE), token)
+
+    for page in pages(fetch_what_is_wanted):
+        read.items.extend(page.items)
+        users.update((user.user_id, user) for user in page.users)
+        read.next_page_token = page.next_page_token
+        read.state.CopyFrom(page.state)
+        if limit is not None and len(read.items) >= limit:
+            break
+    read.users.extend(users.values())
+    return read
+
+
+def home_table(read: timeline_pb2.ListHomeTimelineResponse) -> RenderableType:
+    """A home's items, one a line: id, when, who, post, replies, reposts."""
+    if not read.items:
+        return sentence("Nothing here.")
+    handles = {user.user_id: f"@{user.handle}" for user in read.users}
+    return table(
+        ("id", "when", "who", "post", "replies", "reposts"), [_row(item, handles) for item in read.items], folded="post"
+    )
+
+
+def _row(item: timeline_pb2.HomeTimelineItem, handles: Mapping[int, str]) -> tuple[str, ...]:
+    author = _called(item.tweet.author_id, handles)
+    shown, who = item.tweet, author
+    if item.HasField("reposted_tweet"):
+        shown = item.reposted_tweet
+        who = f"{_called(shown.author_id, handles)}, by {author}"
+    return (
+        str(item.tweet.tweet_id),
+        local_time(item.tweet.create_time_ms),
+        who,
+        tweet_text(shown),
+        str(item.counts.replies),
+        str(item.counts.reposts),
+    )
+
+
+def _called(user_id: int, handles: Mapping[int, str]) -> str:
+    return handles.get(user_id, f"id:{user_id}")

@@ -1,0 +1,75 @@
+"""Where answers and errors go: answers to stdout, as a table for people or as one JSON document; all else to stderr."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NoReturn
+
+from google.protobuf.json_format import MessageToDict
+from google.protobuf.message import Message
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from murmuration_client.cli.text import printable, printable_json
+
+WIDTH_OF_A_PIPE = 10_000  # characters: no cell is folded or cut for a program that reads along
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> NoReturn:
+        raise BrokenPipeError
+
+
+def _console(*, stderr: bool) -> Console:
+    console = _Console(stderr=stderr, markup=False, emoji=False, highlight=False)
+    if not console.is_terminal:
+        console.width = WIDTH_OF_A_PIPE
+    return console
+
+
+class Output:
+    """as_json: one JSON document on stdout for an answer, one line of JSON on stderr for an error."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self.as_json = as_json
+        self.stdout = _console(stderr=False)
+        self.stderr = _console(stderr=True)
+
+    def show(self, answer: Message | Mapping[str, Any], for_people: Callable[[], RenderableType]) -> None:
+        """Prints an answer; `for_people` is asked for its table or sentence only if that is what will be printed."""
+        if self.as_json:
+            document = as_dict(answer) if isinstance(answer, Message) else answer
+            sys.stdout.write(printable_json(document) + "\n")
+            sys.stdout.flush()
+        else:
+            self.stdout.print(for_people())
+
+    def note(self, sentence: str) -> None:
+        """Says something besides the answer, on stderr."""
+        self.stderr.print(printable(sentence))
+
+
+def as_dict(message: Message) -> dict[str, Any]:
+    """A message in protobuf's canonical JSON form: camelCase names, 64-bit integers as strings, fields at 0 too."""
+    return MessageToDict(message, always_print_fields_with_no_presence=True)
+
+
+def sentence(text: str) -> Text:
+    """Text for people, with nothing in it that a terminal acts on."""
+    return Text(printable(text, newlines=True))
+
+
+def table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, folded: str = "") -> Table:
+    """A table of texts, each made safe to print; the column `folded` gives way where the terminal is narrow."""
+    made = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for header in headers:
+        if header == folded:
+            made.add_column(header, overflow="fold")
+        else:
+            made.add_column(header, no_wrap=True)
+    for row in rows:
+        made.add_row(*(sentence(cell) for cell in row))
+    return made

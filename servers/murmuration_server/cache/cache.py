@@ -1,0 +1,173 @@
+"""Read-through over a cache store: one look-up for many entries, one load for a key, fills by lease and cas.
+
+A fill takes a lease (adds LOADING with a nonce of its own), reads the store, and replaces that very LOADING by cas. A
+writer deletes the entry after its store write, which voids the fill under way: its cas fails, and what it read is used
+for its own answer only. (Model-checked: without lease, without cas, or with an overwrite in place of the delete, a
+reader keeps seeing what was changed.)
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Any
+
+from murmuration_server.cache.entries import AnyEntry, Entry, Kind, T
+from murmuration_server.cache.port import CacheKey, CacheStore
+from murmuration_server.platform.call import Call
+from murmuration_server.platform.errors import MurmurationError
+from murmuration_server.platform.metrics import Metrics
+from murmuration_server.platform.runtime import Event, Runtime
+
+_VALUE, _LOADING = b"V", b"L"
+_TAG_BYTES = 8
+LOADING_SECONDS = 5.0
+PARSED_KEPT = 20_000
+
+
+class _Flight:
+    """A load under way. Others take its result only if its cas succeeded: then nothing was changed while it read."""
+
+    def __init__(self, done: Event) -> None:
+        self.done = done
+        self.filled = False
+        self.value: Any = None
+
+
+class Cache:
+    """Answers what the store holds, sooner. A sick cache store is a miss."""
+
+    def __init__(self, store: CacheStore, runtime: Runtime, metrics: Metrics) -> None:
+        self._store, self._runtime, self._metrics = store, runtime, metrics
+        self._lock = runtime.lock()
+        self._flights: dict[CacheKey, _Flight] = {}
+        self._parsed: OrderedDict[CacheKey, tuple[bytes, Any]] = OrderedDict()
+
+    def get(self, call: Call, kind: Kind[T], id_: int) -> T | None:
+        entry = Entry(kind, id_)
+        found: T | None = self.get_many(call, [entry]).get(entry)
+        return found
+
+    def get_many(self, call: Call, entries: Sequence[AnyEntry]) -> dict[AnyEntry, Any]:
+        """Values of the entries that exist. Raises what a loader raises."""
+        keys = {entry.key(): entry for entry in entries}
+        found: dict[AnyEntry, Any] = {}
+        missing: list[AnyEntry] = []
+        held = self._store.get_many(call, list(keys))
+        for key, entry in keys.items():
+            cached = held.get(key)
+            if cached is not None and cached.value[:1] == _VALUE:
+                found[entry] = self._decode(key, entry, cached.value)
+            else:
+                missing.append(entry)
+        self._count(found, missing)
+        if missing:
+            self._load(call, missing, found)
+        return found
+
+    def delete(self, call: Call, kind: Kind[Any], id_: int) -> None:
+        """After the store write and before its ack. Raises `Unavailable` where the entry may still be there."""
+        self._store.delete(call, kind.key(id_))
+
+    def overwrite(self, call: Call, kind: Kind[T], id_: int, value: T) -> None:
+        """Only for what no later write can contradict, such as the marker of a deleted post."""
+        self._store.set(call, kind.key(id_), self._sealed(kind.encode(value)), kind.ttl_seconds)
+
+    def edit(self, call: Call, kind: Kind[T], id_: int, change: Any) -> None:
+        """Replaces a value that is there by `change(value)`, or deletes the entry where that does not go through."""
+        key = kind.key(id_)
+        cached = self._store.get_many(call, [key]).get(key)
+        if cached is None:
+            return
+        if cached.value[:1] == _VALUE:
+            value = self._sealed(kind.encode(change(kind.decode(cached.value[1 + _TAG_BYTES :]))))
+            if self._store.cas(call, key, value, cached.token, kind.ttl_seconds):
+                return
+        self._store.delete(call, key)
+
+    def flush(self, call: Call) -> None:
+        self._store.flush(call)
+
+    def _load(self, call: Call, entries: list[AnyEntry], found: dict[AnyEntry, Any]) -> None:
+        leading: dict[AnyEntry, _Flight] = {}
+        joining: dict[AnyEntry, _Flight] = {}
+        with self._lock:
+            for entry in entries:
+                flight = self._flights.get(entry.key())
+                if flight is None:
+                    flight = self._flights[entry.key()] = leading[entry] = _Flight(self._runtime.event())
+                else:
+                    joining[entry] = flight
+        try:
+            self._lead(call, leading, found)
+        finally:
+            with self._lock:
+                for entry, flight in leading.items():
+                    self._flights.pop(entry.key(), None)
+                    flight.done.set()
+        alone = []
+        for entry, flight in joining.items():
+            if flight.done.wait(call.remaining()) and flight.filled:
+                if flight.value is not None:
+                    found[entry] = flight.value
+            else:
+                alone.append(entry)
+        found.update(self._read_store(call, alone))
+
+    def _lead(self, call: Call, flights: dict[AnyEntry, _Flight], found: dict[AnyEntry, Any]) -> None:
+        leases = {entry: self._lease(call, entry) for entry in flights}
+        loaded = self._read_store(call, list(flights))
+        found.update(loaded)
+        wanted = [entry for entry, nonce in leases.items() if nonce is not None and entry in loaded]
+        held = self._store.get_many(call, [entry.key() for entry in wanted]) if wanted else {}
+        for entry in wanted:
+            cached = held.get(entry.key())
+            if cached is None or cached.value != leases[entry]:
+                continue
+            sealed = self._sealed(entry.kind.encode(loaded[entry]))
+            try:
+                filled = self._store.cas(call, entry.key(), sealed, cached.token, entry.kind.ttl_seconds)
+            except MurmurationError:
+                filled = False
+            if filled:
+                flights[entry].value, flights[entry].filled = loaded[entry], True
+
+    def _lease(self, call: Call, entry: AnyEntry) -> bytes | None:
+        loading = _LOADING + self._runtime.random.randbytes(_TAG_BYTES)
+        try:
+            return loading if self._store.add(call, entry.key(), loading, LOADING_SECONDS) else None
+        except MurmurationError:
+            return None
+
+    def _read_store(self, call: Call, entries: Sequence[AnyEntry]) -> dict[AnyEntry, Any]:
+        by_kind: dict[Kind[Any], list[AnyEntry]] = {}
+        for entry in entries:
+            by_kind.setdefault(entry.kind, []).append(entry)
+        loaded: dict[AnyEntry, Any] = {}
+        for kind, wanted in by_kind.items():
+            values = kind.load_many(call, [entry.id for entry in wanted])
+            loaded.update({entry: values[entry.id] for entry in wanted if entry.id in values})
+        return loaded
+
+    def _decode(self, key: CacheKey, entry: AnyEntry, value: bytes) -> Any:
+        if not entry.kind.keep_parsed:
+            return entry.kind.decode(value[1 + _TAG_BYTES :])
+        tag = value[1 : 1 + _TAG_BYTES]
+        kept = self._parsed.get(key)
+        if kept is not None and kept[0] == tag:
+            return kept[1]
+        parsed = entry.kind.decode(value[1 + _TAG_BYTES :])
+        with self._lock:
+            self._parsed[key] = (tag, parsed)
+            self._parsed.move_to_end(key)
+            if len(self._parsed) > PARSED_KEPT:
+                self._parsed.popitem(last=False)
+        return parsed
+
+    def _sealed(self, payload: bytes) -> bytes:
+        return _VALUE + self._runtime.random.randbytes(_TAG_BYTES) + payload
+
+    def _count(self, found: dict[AnyEntry, Any], missing: list[AnyEntry]) -> None:
+        for result, entries in (("hit", found), ("miss", missing)):
+            for entry in entries:
+                self._metrics.cache_requests.labels(entry.kind.name, result).inc()

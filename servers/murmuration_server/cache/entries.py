@@ -1,0 +1,46 @@
+"""What is cached: kinds of entries, each with its key, its codec and how it is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from murmuration_server.cache.port import CacheKey
+from murmuration_server.platform.call import Call
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, eq=False)
+class Kind(Generic[T]):
+    """One kind of entry. `version` is part of every key: a changed codec reads nothing that the old one wrote.
+
+    `load_many` reads the store for the ids that missed and leaves out what does not exist. `keep_parsed` keeps the
+    decoded value in the process for as long as the entry's tag is the one it was decoded from.
+    """
+
+    name: str
+    version: int
+    ttl_seconds: float
+    load_many: Callable[[Call, Sequence[int]], Mapping[int, T]]
+    encode: Callable[[T], bytes]
+    decode: Callable[[bytes], T]
+    keep_parsed: bool = False
+
+    def key(self, id_: int) -> CacheKey:
+        return CacheKey(id_, f"{self.name}.{self.version}:{id_}")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry(Generic[T]):
+    """One thing to look up; `id` also chooses the node."""
+
+    kind: Kind[T]
+    id: int
+
+    def key(self) -> CacheKey:
+        return self.kind.key(self.id)
+
+
+AnyEntry = Entry[Any]

@@ -1,0 +1,85 @@
+"""The cache within one process: the one that is used longest ago goes first when the bytes run out."""
+
+from __future__ import annotations
+
+import itertools
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+
+from murmuration_server.cache.port import Cached, CacheKey
+from murmuration_server.platform.call import Call
+from murmuration_server.platform.runtime import Runtime
+
+ENTRY_OVERHEAD_BYTES = 200
+
+
+class MemoryCache:
+    """Right only where one process both serves and writes what is cached, as in the embedded default."""
+
+    def __init__(self, runtime: Runtime, max_bytes: int = 64 << 20) -> None:
+        self._runtime, self._max_bytes = runtime, max_bytes
+        self._lock = runtime.lock()
+        self._entries: OrderedDict[CacheKey, tuple[Cached, float]] = OrderedDict()
+        self._bytes = 0
+        self._tokens = itertools.count(1)
+
+    def get_many(self, call: Call, keys: Sequence[CacheKey]) -> Mapping[CacheKey, Cached]:  # noqa: ARG002
+        now = self._runtime.monotonic()
+        found = {}
+        with self._lock:
+            for key in keys:
+                entry = self._entries.get(key)
+                if entry is None:
+                    continue
+                if entry[1] <= now:
+                    self._drop(key)
+                    continue
+                self._entries.move_to_end(key)
+                found[key] = entry[0]
+        return found
+
+    def add(self, call: Call, key: CacheKey, value: bytes, ttl_seconds: float) -> bool:  # noqa: ARG002
+        with self._lock:
+            if self._live(key) is not None:
+                return False
+            self._put(key, value, ttl_seconds)
+            return True
+
+    def set(self, call: Call, key: CacheKey, value: bytes, ttl_seconds: float) -> None:  # noqa: ARG002
+        with self._lock:
+            self._put(key, value, ttl_seconds)
+
+    def cas(self, call: Call, key: CacheKey, value: bytes, token: int, ttl_seconds: float) -> bool:  # noqa: ARG002
+        with self._lock:
+            held = self._live(key)
+            if held is None or held.token != token:
+                return False
+            self._put(key, value, ttl_seconds)
+            return True
+
+    def delete(self, call: Call, key: CacheKey) -> None:  # noqa: ARG002
+        with self._lock:
+            self._drop(key)
+
+    def flush(self, call: Call) -> None:  # noqa: ARG002
+        with self._lock:
+            self._entries.clear()
+            self._bytes = 0
+
+    def _live(self, key: CacheKey) -> Cached | None:
+        entry = self._entries.get(key)
+        if entry is None or entry[1] <= self._runtime.monotonic():
+            return None
+        return entry[0]
+
+    def _put(self, key: CacheKey, value: bytes, ttl_seconds: float) -> None:
+        self._drop(key)
+        self._entries[key] = (Cached(value, next(self._tokens)), self._runtime.monotonic() + ttl_seconds)
+        self._bytes += len(value) + ENTRY_OVERHEAD_BYTES
+        while self._bytes > self._max_bytes and self._entries:
+            self._drop(next(iter(self._entries)))
+
+    def _drop(self, key: CacheKey) -> None:
+        entry = self._entries.pop(key, None)
+        if entry is not None:
+            self._bytes -= len(entry[0].value) + ENTRY_OVERHEAD_BYTES

@@ -1,0 +1,51 @@
+"""The cache port: bytes by key, spread over nodes by a ring id; anything may vanish at any moment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from murmuration_server.platform.call import Call
+
+
+@dataclass(frozen=True, slots=True)
+class CacheKey:
+    """`ring_id` (a user's or a post's id) chooses the node, so all of one user's entries lie on one node."""
+
+    ring_id: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cached:
+    """A value and the token that `cas` wants."""
+
+    value: bytes
+    token: int
+
+
+class CacheStore(Protocol):
+    """A failed read is a miss; a failed write is not silent: it raises `Unavailable`."""
+
+    def get_many(self, call: Call, keys: Sequence[CacheKey]) -> Mapping[CacheKey, Cached]:
+        """Asks each node once. Keys that are not there are left out."""
+        ...
+
+    def add(self, call: Call, key: CacheKey, value: bytes, ttl_seconds: float) -> bool:
+        """Stores only where nothing is; answers whether it did."""
+        ...
+
+    def set(self, call: Call, key: CacheKey, value: bytes, ttl_seconds: float) -> None:
+        """Only for contents that no later write of anybody's can contradict."""
+        ...
+
+    def cas(self, call: Call, key: CacheKey, value: bytes, token: int, ttl_seconds: float) -> bool:
+        """Stores only where the entry is still the one that the token was given for; answers whether it did."""
+        ...
+
+    def delete(self, call: Call, key: CacheKey) -> None:
+        """Deleting what is not there is done already."""
+        ...
+
+    def flush(self, call: Call) -> None: ...

@@ -1,0 +1,60 @@
+"""Keeps outboxes small, and says how full they are: the quota that bounds what is acked while the log is away."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from murmuration_server.eventlog.outbox import OutboxSource
+from murmuration_server.eventlog.port import EventLog, RelayPosition
+from murmuration_server.platform.call import Call
+from murmuration_server.platform.errors import MurmurationError, OutboxFull
+from murmuration_server.platform.metrics import Metrics
+
+
+class OutboxQuota:
+    """How many acked events wait for the log, as of the last look, plus those written since."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit, self._waiting = limit, 0
+
+    @property
+    def waiting(self) -> int:
+        return self._waiting
+
+    def admit(self) -> None:
+        """Counts one more. Raises `OutboxFull` where there is no room."""
+        if self._waiting >= self._limit:
+            raise OutboxFull
+        self._waiting += 1
+
+    def observe(self, waiting: int) -> None:
+        self._waiting = waiting
+
+
+class OutboxJanitor:
+    """Runs where the stores are written. Reads the relay's positions, drops published buckets, counts what waits."""
+
+    def __init__(self, sources: Sequence[OutboxSource], log: EventLog, quota: OutboxQuota, metrics: Metrics) -> None:
+        self._sources, self._log, self._quota, self._metrics = sources, log, quota, metrics
+        self._dropped_below: dict[str, int] = {}
+
+    def run_once(self, call: Call) -> bool:
+        waiting = 0
+        for source in self._sources:
+            name = source.outbox_name
+            position = self._position(call, name)
+            if position.open_from > self._dropped_below.get(name, 0):
+                source.drop_outbox(call, position.open_from)
+                self._dropped_below[name] = position.open_from
+            rows = source.outbox_backlog(call, position.open_from, position.tails).rows
+            self._metrics.outbox_rows.labels(name).set(rows)
+            waiting += rows
+        self._quota.observe(waiting)
+        return False
+
+    def _position(self, call: Call, name: str) -> RelayPosition:
+        try:
+            return self._log.relay_position(call, name) or RelayPosition(name, 0)
+        except MurmurationError:
+            # The log is away: all that lies in the outbox waits.
+            return RelayPosition(name, self._dropped_below.get(name, 0))

@@ -1,0 +1,88 @@
+"""Outboxes: events stored with the rows they tell of, in buckets of the minute of the write.
+
+The relay tails the open buckets and sweeps each one a last time some while after its end. A writer takes the bucket of
+the moment at which it writes, and looks at the clock after the write: if that last sweep may be past by then, it writes
+the row again into the present bucket before it acks. (Model-checked: a bucket taken from the id, or no second look,
+loses acked events of a writer that paused.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from murmuration_server.platform.call import Call
+from murmuration_server.platform.config import OutboxSettings
+from murmuration_server.platform.runtime import Runtime
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxRow:
+    """An event that waits to be published. `event_id` is the same if the row is written again."""
+
+    event_id: int
+    topic: str
+    key: int
+    origin_ms: int
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxBacklog:
+    """Acked events that are not on the log. `oldest_origin_ms` is None where there are none."""
+
+    rows: int
+    oldest_origin_ms: int | None
+
+
+class OutboxSource(Protocol):
+    """What a store with an outbox offers. A bucket is a number: the milliseconds of the write through bucket_ms."""
+
+    @property
+    def outbox_name(self) -> str: ...
+
+    def append_outbox(self, call: Call, bucket: int, rows: Sequence[OutboxRow]) -> None: ...
+
+    def read_outbox(self, call: Call, bucket: int, after: int, limit: int) -> list[tuple[int, OutboxRow]]:
+        """Rows of a bucket with positions greater than `after` (0: from the start), in order of position."""
+        ...
+
+    def next_outbox_bucket(self, call: Call, from_bucket: int) -> int | None:
+        """The first bucket from `from_bucket` on that has rows."""
+        ...
+
+    def outbox_backlog(self, call: Call, open_from: int, tails: Sequence[tuple[int, int]]) -> OutboxBacklog:
+        """Of buckets from `open_from` on, without rows at or below the position that `tails` gives a bucket."""
+        ...
+
+    def drop_outbox(self, call: Call, below_bucket: int) -> None:
+        """Forgets the buckets below."""
+        ...
+
+
+class BucketRule:
+    """Which bucket is when."""
+
+    def __init__(self, runtime: Runtime, settings: OutboxSettings) -> None:
+        self._runtime, self._settings = runtime, settings
+
+    def present(self) -> int:
+        return self._runtime.now_ms() // self._settings.bucket_ms
+
+    def last_sweep_due(self, bucket: int) -> bool:
+        """For the relay: nobody acks a row in this bucket any more without looking at the clock once more."""
+        return self._runtime.now_ms() >= self._end(bucket) + self._settings.resweep_ms
+
+    def may_be_swept(self, bucket: int) -> bool:
+        """For a writer, whose clock may be behind the relay's by the margin."""
+        return self._runtime.now_ms() >= self._end(bucket) + self._settings.resweep_ms - self._settings.margin_ms
+
+    def settle(self, call: Call, source: OutboxSource, bucket: int, rows: Sequence[OutboxRow]) -> None:
+        """To be called after the write that put `rows` into `bucket`, before its ack."""
+        while self.may_be_swept(bucket):
+            bucket = self.present()
+            source.append_outbox(call, bucket, rows)
+
+    def _end(self, bucket: int) -> int:
+        return (bucket + 1) * self._settings.bucket_ms

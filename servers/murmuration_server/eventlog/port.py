@@ -1,0 +1,92 @@
+"""The log port: what happened, kept in order per key, for consumers that come at least once to each record."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from murmuration_server.platform.call import Call
+
+
+@dataclass(frozen=True, slots=True)
+class NewRecord:
+    """`origin_ms`: when the writer acked what this record is about; watermarks and lag are counted from it."""
+
+    topic: str
+    key: int
+    origin_ms: int
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    topic: str
+    partition: int
+    offset: int
+    key: int
+    origin_ms: int
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RelayPosition:
+    """How far an outbox has been published: buckets below `open_from` wholly, and of the open ones up to a position."""
+
+    source: str
+    open_from: int
+    tails: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What a consumer group has not committed. `oldest_origin_ms` is None where nothing waits."""
+
+    group: str
+    topic: str
+    records: int
+    oldest_origin_ms: int | None
+
+
+class Consumer(Protocol):
+    """One member of a group. Records of one key come in order; any record may come again."""
+
+    def poll(self, call: Call, limit: int, wait_seconds: float = 0.0) -> list[Record]:
+        """The next records that are not committed, at most `limit` a partition, oldest first; the same ones again
+        until they are committed. Waits up to `wait_seconds` where there are none."""
+        ...
+
+    def commit(self, call: Call, records: Sequence[Record]) -> None:
+        """These records and all before them in their partitions are done."""
+        ...
+
+
+class EventLog(Protocol):
+    """Appended records are durable when `append` returns."""
+
+    def append(
+        self,
+        call: Call,
+        records: Sequence[NewRecord],
+        *,
+        consumed: tuple[str, Sequence[Record]] | None = None,
+        relayed: RelayPosition | None = None,
+    ) -> None:
+        """Appends all of the records or none.
+
+        `consumed` commits a group's records, and `relayed` stores a relay's position, with the append or after it,
+        never before. Raises `Unavailable`; whether the records are there is then unknown.
+        """
+        ...
+
+    def consumer(self, group: str, topics: Sequence[str]) -> Consumer: ...
+
+    def relay_position(self, call: Call, source: str) -> RelayPosition | None: ...
+
+    def backlog(self, call: Call) -> list[Backlog]:
+        """Of every group that has a consumer or ever committed."""
+        ...
+
+    def trim(self, call: Call) -> int:
+        """Drops what every group has committed; answers how many records."""
+        ...

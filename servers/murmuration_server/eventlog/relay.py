@@ -1,0 +1,72 @@
+"""The relay: from an outbox to the log, at least once."""
+
+from __future__ import annotations
+
+from murmuration_server.eventlog.outbox import BucketRule, OutboxRow, OutboxSource
+from murmuration_server.eventlog.port import EventLog, NewRecord, RelayPosition
+from murmuration_server.platform.call import Call
+from murmuration_server.platform.metrics import Metrics
+
+ROWS_A_STEP = 1000
+
+
+class Relay:
+    """Publishes one source. What it has published of the open buckets it remembers, so that a last sweep repeats
+    nothing unless the process has begun anew in between; then it repeats, and consumers do not mind."""
+
+    def __init__(self, source: OutboxSource, log: EventLog, rule: BucketRule, metrics: Metrics) -> None:
+        self._source, self._log, self._rule, self._metrics = source, log, rule, metrics
+        self._position: RelayPosition | None = None
+        self._published: dict[int, set[int]] = {}
+
+    def run_once(self, call: Call) -> bool:
+        position = self._position or self._resume(call)
+        bucket = self._source.next_outbox_bucket(call, position.open_from)
+        # One bucket ahead as well: a writer's clock may be ahead of this one.
+        newest = self._rule.present() + 1
+        busy = False
+        tails = dict(position.tails)
+        while bucket is not None and bucket <= newest:
+            found = self._source.read_outbox(call, bucket, tails.get(bucket, 0), ROWS_A_STEP)
+            if found:
+                tails[bucket] = found[-1][0]
+                position = self._publish(call, position, bucket, [row for _, row in found], tails)
+                busy = busy or len(found) == ROWS_A_STEP
+            bucket = self._source.next_outbox_bucket(call, bucket + 1)
+        if not busy:
+            self._close_buckets(call, position)
+        return busy
+
+    def _resume(self, call: Call) -> RelayPosition:
+        stored = self._log.relay_position(call, self._source.outbox_name)
+        self._position = stored or RelayPosition(self._source.outbox_name, 0)
+        return self._position
+
+    def _close_buckets(self, call: Call, position: RelayPosition) -> None:
+        """Sweeps each bucket whose time has come once more, from its beginning, and passes on."""
+        bucket = self._source.next_outbox_bucket(call, position.open_from)
+        while bucket is not None and self._rule.last_sweep_due(bucket):
+            after = 0
+            while found := self._source.read_outbox(call, bucket, after, ROWS_A_STEP):
+                after = found[-1][0]
+                position = self._publish(call, position, bucket, [row for _, row in found], dict(position.tails))
+            tails = tuple(tail for tail in position.tails if tail[0] > bucket)
+            position = RelayPosition(position.source, bucket + 1, tails)
+            self._log.append(call, (), relayed=position)
+            self._position = position
+            self._published.pop(bucket, None)
+            bucket = self._source.next_outbox_bucket(call, position.open_from)
+
+    def _publish(
+        self, call: Call, position: RelayPosition, bucket: int, rows: list[OutboxRow], tails: dict[int, int]
+    ) -> RelayPosition:
+        published = self._published.setdefault(bucket, set())
+        fresh = [row for row in rows if row.event_id not in published]
+        moved = RelayPosition(position.source, position.open_from, tuple(sorted(tails.items())))
+        if fresh or moved != position:
+            records = [NewRecord(row.topic, row.key, row.origin_ms, row.value) for row in fresh]
+            self._log.append(call, records, relayed=moved)
+            published.update(row.event_id for row in fresh)
+            self._metrics.relayed.labels(position.source).inc(len(fresh))
+        self._position = moved
+        return moved

@@ -1,0 +1,241 @@
+"""Relations in a SQLite file."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from murmuration_server.eventlog.outbox import OutboxRow
+from murmuration_server.eventlog.sqlite_outbox import OUTBOX_TABLE, SqliteOutbox, insert_outbox
+from murmuration_server.graph.relations import NOT_BACKFILLED, Relations
+from murmuration_server.graph.store import AuthorMode, BackfillMark, RelationKind, RelationRow
+from murmuration_server.platform.call import Call
+from murmuration_server.platform.runtime import Runtime
+from murmuration_server.platform.sqlite import Database, placeholders
+
+_MIGRATIONS = [
+    OUTBOX_TABLE
+    + f"""
+    CREATE TABLE following (
+        user_id INTEGER NOT NULL, followee_id INTEGER NOT NULL, version INTEGER NOT NULL, standing INTEGER NOT NULL,
+        hide_reposts INTEGER NOT NULL, shard INTEGER NOT NULL, backfilled INTEGER NOT NULL DEFAULT {NOT_BACKFILLED},
+        PRIMARY KEY (user_id, followee_id)
+    ) WITHOUT ROWID;
+    CREATE TABLE followers (
+        user_id INTEGER NOT NULL, shard INTEGER NOT NULL, follower_id INTEGER NOT NULL, version INTEGER NOT NULL,
+        standing INTEGER NOT NULL, PRIMARY KEY (user_id, shard, follower_id)
+    ) WITHOUT ROWID;
+    CREATE TABLE marks_between (
+        kind INTEGER NOT NULL, user_id INTEGER NOT NULL, other_id INTEGER NOT NULL, version INTEGER NOT NULL,
+        standing INTEGER NOT NULL, PRIMARY KEY (kind, user_id, other_id)
+    ) WITHOUT ROWID;
+    CREATE TABLE blocked_by (
+        user_id INTEGER NOT NULL, other_id INTEGER NOT NULL, version INTEGER NOT NULL, standing INTEGER NOT NULL,
+        PRIMARY KEY (user_id, other_id)
+    ) WITHOUT ROWID;
+    CREATE TABLE follow_counts (
+        user_id INTEGER PRIMARY KEY, followers INTEGER NOT NULL DEFAULT 0, following INTEGER NOT NULL DEFAULT 0,
+        shards INTEGER NOT NULL DEFAULT 1
+    );
+    CREATE INDEX many_followers ON follow_counts (followers);
+    CREATE TABLE author_mode (author_id INTEGER PRIMARY KEY, mode INTEGER NOT NULL, pinned INTEGER NOT NULL);
+    """
+]
+
+
+class SqliteGraphStore(SqliteOutbox):
+    def __init__(self, path: Path | None, runtime: Runtime, *, read_only: bool = False) -> None:
+        self._db = Database(path, runtime, _MIGRATIONS, read_only=read_only)
+        super().__init__("graph", self._db)
+
+    def get_rows(self, call: Call, keys: Sequence[tuple[RelationKind, int, int]]) -> list[RelationRow | None]:  # noqa: ARG002
+        return self._db.read(lambda connection: [_held(connection, *key) for key in keys])
+
+    def apply(self, call: Call, rows: Sequence[RelationRow], outbox: Sequence[OutboxRow], bucket: int) -> None:
+        def work(connection: sqlite3.Connection) -> None:
+            counts: dict[int, list[int]] = defaultdict(lambda: [0, 0, 1])
+            for row in rows:
+                held = _held(connection, row.kind, row.user_id, row.other_id)
+                if row.kind is RelationKind.FOLLOW:
+                    _write_follow(connection, row, held, counts)
+                else:
+                    _write_mark(connection, row, held)
+            _add_counts(connection, counts)
+            insert_outbox(connection, bucket, outbox)
+
+        self._db.write(call, work)
+
+    def mark_backfilled(self, call: Call, marks: Sequence[BackfillMark]) -> None:
+        self._db.write(
+            call,
+            lambda connection: connection.executemany(
+                """UPDATE following SET backfilled = min(backfilled, ?)
+                   WHERE user_id = ? AND followee_id = ? AND version = ? AND standing""",
+                [(mark.since, mark.user_id, mark.followee_id, mark.version) for mark in marks],
+            ),
+        )
+
+    def get_relations(self, call: Call, user_ids: Sequence[int], most_blocked_by: int) -> dict[int, Relations]:  # noqa: ARG002
+        return self._db.read(
+            lambda connection: {user_id: _relations(connection, user_id, most_blocked_by) for user_id in user_ids}
+        )
+
+    def blocking(self, call: Call, user_id: int, other_ids: Sequence[int]) -> list[int]:  # noqa: ARG002
+        query = f"""SELECT other_id FROM blocked_by WHERE user_id = ? AND standing
+                    AND other_id IN ({placeholders(other_ids)})"""
+        return self._db.read(lambda connection: _column(connection.execute(query, (user_id, *other_ids))))
+
+    def list_followers(self, call: Call, author_id: int, shard: int, after: int, limit: int) -> list[int]:  # noqa: ARG002
+        query = """SELECT follower_id FROM followers WHERE user_id = ? AND shard = ? AND follower_id > ? AND standing
+                   ORDER BY follower_id LIMIT ?"""
+        return self._db.read(lambda connection: _column(connection.execute(query, (author_id, shard, after, limit))))
+
+    def list_page(self, call: Call, user_id: int, of_followers: bool, after: int, limit: int) -> list[int]:
+        if of_followers:
+            # Shards are few and each is in order: the page is among the first `limit` of each.
+            shards = self.author_modes(call, [user_id])[0].shards
+            found = [self.list_followers(call, user_id, shard, after, limit) for shard in range(shards)]
+            return sorted(follower for ids in found for follower in ids)[:limit]
+        query = """SELECT followee_id FROM following WHERE user_id = ? AND followee_id > ? AND standing
+                   ORDER BY followee_id LIMIT ?"""
+        return self._db.read(lambda connection: _column(connection.execute(query, (user_id, after, limit))))
+
+    def counts(self, call: Call, user_ids: Sequence[int]) -> dict[int, tuple[int, int]]:  # noqa: ARG002
+        query = f"SELECT user_id, followers, following FROM follow_counts WHERE user_id IN ({placeholders(user_ids)})"
+        rows = self._db.read(lambda connection: connection.execute(query, user_ids).fetchall())
+        return dict.fromkeys(user_ids, (0, 0)) | {row[0]: (row[1], row[2]) for row in rows}
+
+    def author_modes(self, call: Call, author_ids: Sequence[int]) -> list[AuthorMode]:  # noqa: ARG002
+        ids = placeholders(author_ids)
+        counted = f"SELECT user_id, followers, shards FROM follow_counts WHERE user_id IN ({ids})"
+        chosen = f"SELECT author_id, mode, pinned FROM author_mode WHERE author_id IN ({ids})"
+
+        def work(connection: sqlite3.Connection) -> list[AuthorMode]:
+            counts = {row[0]: row[1:] for row in connection.execute(counted, author_ids)}
+            modes = {row[0]: row[1:] for row in connection.execute(chosen, author_ids)}
+            found = []
+            for author_id in author_ids:
+                followers, shards = counts.get(author_id, (0, 1))
+                mode, pinned = modes.get(author_id, (1, False))
+                found.append(AuthorMode(author_id, mode, bool(pinned), followers, shards))
+            return found
+
+        return self._db.read(work)
+
+    def modes_to_review(self, call: Call, pull_above: int, push_below: int, limit: int) -> list[AuthorMode]:  # noqa: ARG002
+        query = """
+            SELECT c.user_id, coalesce(m.mode, 1), 0, c.followers, c.shards FROM follow_counts c
+            LEFT JOIN author_mode m ON m.author_id = c.user_id
+            WHERE c.followers > ? AND coalesce(m.mode, 1) = 1 AND NOT coalesce(m.pinned, 0)
+            UNION ALL
+            SELECT m.author_id, m.mode, 0, coalesce(c.followers, 0), coalesce(c.shards, 1) FROM author_mode m
+            LEFT JOIN follow_counts c ON c.user_id = m.author_id
+            WHERE m.mode = 2 AND NOT m.pinned AND coalesce(c.followers, 0) < ? LIMIT ?
+        """
+        rows = self._db.read(lambda connection: connection.execute(query, (pull_above, push_below, limit)).fetchall())
+        return [AuthorMode(*row) for row in rows]
+
+    def set_mode(self, call: Call, author_id: int, mode: int, pinned: bool) -> None:
+        self._db.write(
+            call,
+            lambda connection: connection.execute(
+                "INSERT OR REPLACE INTO author_mode VALUES (?, ?, ?)", (author_id, mode, pinned)
+            ),
+        )
+
+    def close(self) -> None:
+        self._db.close()
+
+
+def _column(rows: Iterable[tuple[int]]) -> list[int]:
+    return [row[0] for row in rows]
+
+
+def _held(connection: sqlite3.Connection, kind: RelationKind, user_id: int, other_id: int) -> RelationRow | None:
+    if kind is RelationKind.FOLLOW:
+        row = connection.execute(
+            """SELECT version, standing, hide_reposts, shard FROM following
+               WHERE user_id = ? AND followee_id = ?""",
+            (user_id, other_id),
+        ).fetchone()
+        return row and RelationRow(kind, user_id, other_id, row[0], bool(row[1]), bool(row[2]), row[3])
+    row = connection.execute(
+        "SELECT version, standing FROM marks_between WHERE kind = ? AND user_id = ? AND other_id = ?",
+        (kind, user_id, other_id),
+    ).fetchone()
+    return row and RelationRow(kind, user_id, other_id, row[0], bool(row[1]))
+
+
+def _write_follow(
+    connection: sqlite3.Connection, row: RelationRow, held: RelationRow | None, counts: dict[int, list[int]]
+) -> None:
+    if row.wins_over(held):
+        # A follow that stands already keeps what is in the home; a new one begins without.
+        keep = held is not None and held.standing and row.standing
+        connection.execute(
+            f"""INSERT INTO following VALUES (?, ?, ?, ?, ?, ?, {NOT_BACKFILLED}) ON CONFLICT DO UPDATE SET
+                version = excluded.version, standing = excluded.standing, hide_reposts = excluded.hide_reposts,
+                backfilled = {"backfilled" if keep else NOT_BACKFILLED}""",
+            (row.user_id, row.other_id, row.version, row.standing, row.hide_reposts, row.shard),
+        )
+        change = int(row.standing) - int(held is not None and held.standing)
+        counts[row.user_id][1] += change
+        counts[row.other_id][0] += change
+        counts[row.other_id][2] = max(counts[row.other_id][2], row.shard + 1)
+    # The other direction is written for itself: a writer may have died between the two.
+    shard = held.shard if held is not None else row.shard
+    connection.execute(
+        """INSERT INTO followers VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE
+           SET version = excluded.version, standing = excluded.standing
+           WHERE excluded.version > version OR (excluded.version = version AND NOT excluded.standing)""",
+        (row.other_id, shard, row.user_id, row.version, row.standing),
+    )
+
+
+def _write_mark(connection: sqlite3.Connection, row: RelationRow, held: RelationRow | None) -> None:
+    if row.wins_over(held):
+        connection.execute(
+            "INSERT OR REPLACE INTO marks_between VALUES (?, ?, ?, ?, ?)",
+            (row.kind, row.user_id, row.other_id, row.version, row.standing),
+        )
+    if row.kind is RelationKind.BLOCK:
+        connection.execute(
+            """INSERT INTO blocked_by VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE
+               SET version = excluded.version, standing = excluded.standing
+               WHERE excluded.version > version OR (excluded.version = version AND NOT excluded.standing)""",
+            (row.other_id, row.user_id, row.version, row.standing),
+        )
+
+
+def _add_counts(connection: sqlite3.Connection, counts: dict[int, list[int]]) -> None:
+    connection.executemany(
+        """INSERT INTO follow_counts VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET
+           followers = followers + excluded.followers, following = following + excluded.following,
+           shards = max(shards, excluded.shards)""",
+        [(user_id, *change) for user_id, change in counts.items()],
+    )
+
+
+def _relations(connection: sqlite3.Connection, user_id: int, most_blocked_by: int) -> Relations:
+    following = connection.execute(
+        "SELECT followee_id, backfilled, hide_reposts FROM following WHERE user_id = ? AND standing", (user_id,)
+    ).fetchall()
+    marks = connection.execute(
+        "SELECT kind, other_id FROM marks_between WHERE kind IN (?, ?) AND user_id = ? AND standing",
+        (RelationKind.BLOCK, RelationKind.MUTE, user_id),
+    ).fetchall()
+    blocked_by = _column(
+        connection.execute(
+            "SELECT other_id FROM blocked_by WHERE user_id = ? AND standing LIMIT ?", (user_id, most_blocked_by + 1)
+        )
+    )
+    return Relations(
+        {row[0]: row[1] for row in following},
+        frozenset(row[0] for row in following if row[2]),
+        frozenset(other for kind, other in marks if kind == RelationKind.MUTE),
+        frozenset(other for kind, other in marks if kind == RelationKind.BLOCK),
+        frozenset(blocked_by[:most_blocked_by]),
+        len(blocked_by) <= most_blocked_by,
+    )

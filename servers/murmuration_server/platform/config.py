@@ -1,0 +1,126 @@
+"""The one configuration: a TOML file, then variables `MURMURATION_SECTION__KEY`. Unknown keys are refused."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+DAY_MS = 86_400_000
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used; the message names the key and the mend."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ServerSettings(_Section):
+    host: str = "127.0.0.1"
+    port: int = Field(default=7700, ge=0, le=65535)
+    metrics_port: int = Field(default=0, ge=0, le=65535, description="0: none is opened")
+    threads: int = Field(default=16, ge=1, le=256)
+    max_concurrent_calls: int = Field(default=512, ge=1)
+    max_message_bytes: int = Field(default=1 << 20, ge=1024)
+    default_deadline_seconds: float = Field(default=10.0, gt=0)
+    max_deadline_seconds: float = Field(default=60.0, gt=0)
+    drain_seconds: float = Field(default=10.0, ge=0)
+
+
+class TimelineSettings(_Section):
+    home_size: int = Field(default=800, ge=1, description="posts a home shows at most")
+    horizon_ms: int = Field(default=30 * DAY_MS, ge=1, description="how far back a home reaches")
+    repost_window: int = Field(default=40, ge=0, description="entries in which a post is not shown twice")
+    max_page_size: int = Field(default=100, ge=1)
+    fetch: int = Field(default=100, ge=1, description="candidates read from a source at a time")
+    scan_per_page: int = Field(default=4000, ge=1, description="candidates looked at for one page at most")
+    read_budget_ms: int = Field(default=1000, ge=1, description="time for one page; past it a short page is served")
+    activity_horizon_ms: int = Field(default=30 * DAY_MS, ge=1, description="fan-out skips who is inactive longer")
+    activity_margin_ms: int = Field(default=DAY_MS, ge=0, description="by how much a reader's horizon is shorter")
+    activity_touch_ms: int = Field(default=3_600_000, ge=0, description="how old active_at may grow while reading")
+    rebuild_retry_ms: int = Field(default=30_000, ge=0, description="a rebuild is asked for again after this")
+    view_refresh_ms: int = Field(default=100, ge=1, description="pause between refreshes of the pull view")
+    view_max_age_ms: int = Field(default=5000, ge=1, description="older, and replies are DEGRADED")
+    view_reread_ms: int = Field(default=120_000, ge=0, description="range of ids that each refresh reads again")
+    view_full_refresh_ms: int = Field(default=600_000, ge=1, description="the whole horizon is read again after this")
+    view_merge_authors: int = Field(default=64, ge=1, description="more followed pull authors are found by scanning")
+    cursor_age_ms: int = Field(default=DAY_MS, ge=1)
+
+
+class TweetSettings(_Section):
+    recent_size: int = Field(default=800, ge=1, description="recent candidates kept of an author in the cache")
+    request_id_ms: int = Field(default=DAY_MS, ge=1, description="how long a request_id is remembered")
+
+
+class GraphSettings(_Section):
+    max_following: int = Field(default=5000, ge=1)
+    followers_per_shard: int = Field(default=10_000, ge=1)
+    mode_policy: Literal["hybrid", "push-only", "pull-only"] = "hybrid"
+    pull_above_followers: int = Field(default=100_000, ge=1)
+    push_below_followers: int = Field(default=80_000, ge=0)
+    mode_refresh_ms: int = Field(default=1000, ge=1, description="how late a writer may read an author's mode")
+    max_blocks_cached: int = Field(default=4096, ge=1)
+
+
+class FanoutSettings(_Section):
+    page_size: int = Field(default=1000, ge=1, description="followers written at a time")
+    large_followers: int = Field(default=2000, ge=1, description="authors with more go through the large lane")
+    batch: int = Field(default=256, ge=1, description="records taken from the log at a time")
+    partitions: int = Field(default=4, ge=1)
+    backfill_size: int = Field(default=100, ge=1, description="a new followee's posts written into the home")
+    rebuild_size: int = Field(default=1200, ge=1, description="posts written into a rebuilt home")
+
+
+class OutboxSettings(_Section):
+    quota_rows: int = Field(default=1_000_000, ge=1, description="acked events that may wait for the log")
+    bucket_ms: int = Field(default=60_000, ge=1)
+    resweep_ms: int = Field(default=60_000, ge=0, description="how long after its end a bucket is swept last")
+    margin_ms: int = Field(default=10_000, ge=0, description="clock skew allowed between writers and the relay")
+
+
+class Settings(BaseSettings):
+    """All settings, with their defaults."""
+
+    model_config = SettingsConfigDict(env_prefix="MURMURATION_", env_nested_delimiter="__", extra="forbid", frozen=True)
+    data: Path = Path("murmuration-data")
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    server: ServerSettings = ServerSettings()
+    timeline: TimelineSettings = TimelineSettings()
+    tweets: TweetSettings = TweetSettings()
+    graph: GraphSettings = GraphSettings()
+    fanout: FanoutSettings = FanoutSettings()
+    outbox: OutboxSettings = OutboxSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What the environment says goes before what the file says (which comes as init arguments)."""
+        return env_settings, init_settings
+
+
+def load(path: Path | None = None) -> Settings:
+    """Reads the file, if one is named, and the environment. Raises `ConfigError` with every fault in it."""
+    values: dict[str, object] = {}
+    if path is not None:
+        try:
+            values = tomllib.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise ConfigError(f"Cannot read the configuration {path}: {error.strerror}.") from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{path} is not TOML: {error}.") from error
+    try:
+        return Settings(**values)  # type: ignore[arg-type]
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(str(part) for part in e['loc'])}: {e['msg']}" for e in error.errors())
+        raise ConfigError(f"The configuration is not usable: {faults}.") from error

@@ -1,0 +1,70 @@
+"""64-bit ids: 41 bits of milliseconds, 10 of worker, 12 of sequence. The order of ids is the order of timelines."""
+
+from __future__ import annotations
+
+from murmuration_server.platform.call import Call
+from murmuration_server.platform.errors import Unavailable
+from murmuration_server.platform.leases import LeaseStore, WorkerLease
+from murmuration_server.platform.runtime import Runtime
+
+EPOCH_MS = 1_704_067_200_000
+"""2024-01-01T00:00:00Z; 41 bits of milliseconds from here last until 2093."""
+WORKER_BITS = 10
+SEQUENCE_BITS = 12
+_SHIFT = WORKER_BITS + SEQUENCE_BITS
+MAX_ID = 2**63 - 1
+MAX_AHEAD_MS = 60_000
+
+
+def time_ms(id_: int) -> int:
+    """When an id was taken, in milliseconds since 1970-01-01T00:00:00Z."""
+    return (id_ >> _SHIFT) + EPOCH_MS
+
+
+def floor_id(ms: int) -> int:
+    """The least id of a millisecond; 0 before the epoch."""
+    return max(0, ms - EPOCH_MS) << _SHIFT
+
+
+class IdGenerator:
+    """Takes ids under a leased worker number. Whatever the clock does, ids of one generator grow, and no two are alike:
+    an id's millisecond lies inside the lease, and the next lease of that worker number starts above its end."""
+
+    def __init__(self, runtime: Runtime, leases: LeaseStore, owner: str, lease_ms: int = 60_000) -> None:
+        self._runtime, self._leases, self._owner, self._lease_ms = runtime, leases, owner, lease_ms
+        self._lock = runtime.lock()
+        self._lease: WorkerLease | None = None
+        self._ms, self._sequence = 0, 0
+
+    def next(self, call: Call, above: int = 0) -> int:
+        """A new id, greater than `above` (an id read from the store: a reply stands above its parent).
+
+        Raises `Unavailable` where the clock is more than a minute behind what the id must be, or no lease is to be had.
+        """
+        with self._lock:
+            now = self._runtime.now_ms()
+            ms = max(now, self._ms)
+            if above:
+                ms = max(ms, time_ms(above) + 1)
+            if ms == self._ms:
+                self._sequence += 1
+                if self._sequence >> SEQUENCE_BITS:
+                    ms, self._sequence = ms + 1, 0
+            else:
+                self._sequence = 0
+            lease = self._lease_for(call, ms)
+            ms = max(ms, lease.from_ms)
+            if ms > now + MAX_AHEAD_MS:
+                raise Unavailable("the id generator (this machine's clock is more than a minute behind)")
+            if ms != self._ms:
+                self._ms, self._sequence = ms, 0
+            return (ms - EPOCH_MS) << _SHIFT | lease.worker << SEQUENCE_BITS | self._sequence
+
+    def _lease_for(self, call: Call, ms: int) -> WorkerLease:
+        lease = self._lease
+        if lease is not None and lease.from_ms <= ms <= lease.until_ms:
+            return lease
+        until = ms + self._lease_ms
+        renewed = self._leases.renew(call, lease, until) if lease is not None else None
+        self._lease = renewed or self._leases.acquire(call, self._owner, ms, until)
+        return self._lease

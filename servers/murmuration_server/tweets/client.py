@@ -1,0 +1,118 @@
+"""All that other services may know of posts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import grpc
+
+from murmuration.events.v1.events_pb2 import TweetCreated
+from murmuration.internal.v1 import tweet_pb2, tweet_pb2_grpc
+from murmuration_server.cache.cache import Cache
+from murmuration_server.cache.entries import Entry
+from murmuration_server.platform.call import Call
+from murmuration_server.platform.ids import floor_id
+from murmuration_server.platform.stubs import invoke
+from murmuration_server.tweets import record as records
+from murmuration_server.tweets.candidate import (
+    SIZE,
+    Candidate,
+    Mode,
+    TweetKind,
+    decode,
+    decode_many,
+    encode_many,
+    make_flags,
+)
+from murmuration_server.tweets.entries import Counts, Recent, counts_kind, recent_kind, record_kind
+from murmuration_server.tweets.record import TweetRecord
+
+__all__ = [
+    "SIZE",
+    "Candidate",
+    "Counts",
+    "Mode",
+    "Recent",
+    "TweetClient",
+    "TweetKind",
+    "TweetRecord",
+    "decode",
+    "decode_many",
+    "encode_many",
+    "make_flags",
+]
+
+
+class TweetClient:
+    """`horizon_ms` and `recent_size`: how far back, and how many candidates, recent lists hold."""
+
+    def __init__(
+        self,
+        channel: grpc.Channel,
+        cache: Cache,
+        recent_size: int,
+        horizon_ms: int,
+        writes: grpc.Channel | None = None,
+    ) -> None:
+        self._reads = tweet_pb2_grpc.TweetReadServiceStub(channel)
+        self._repairs = tweet_pb2_grpc.TweetRepairServiceStub(writes or channel)
+        self._cache, self._recent_size, self._horizon_ms = cache, recent_size, horizon_ms
+        self.record_kind = record_kind(self._load_records)
+        self.recent_kind = recent_kind(self._load_recent)
+        self.counts_kind = counts_kind(self._load_counts)
+
+    def records(self, call: Call, tweet_ids: Iterable[int]) -> dict[int, TweetRecord]:
+        """Of those that stand or stood; deleted ones are markers."""
+        found = self._cache.get_many(call, [Entry(self.record_kind, tweet_id) for tweet_id in tweet_ids])
+        return {entry.id: record for entry, record in found.items()}
+
+    def recent(self, call: Call, author_ids: Iterable[int]) -> dict[int, Recent]:
+        """As of now: what was acked before is in it."""
+        found = self._cache.get_many(call, [Entry(self.recent_kind, author_id) for author_id in author_ids])
+        return {entry.id: recent for entry, recent in found.items()}
+
+    def older(
+        self, call: Call, authors: Sequence[tuple[int, int]], from_id: int, limit: int
+    ) -> dict[int, tuple[list[Candidate], bool]]:
+        """For each (author, before_id): candidates below it, newest first, at most `limit`, from the store; and
+        whether there are none below those, down to `from_id`."""
+        queries = [
+            tweet_pb2.RecentQuery(author_id=author, before_id=before, from_id=from_id) for author, before in authors
+        ]
+        request = tweet_pb2.BatchListRecentRequest(queries=queries, limit_per_author=limit)
+        answer = invoke(call, self._reads.BatchListRecent, request)
+        return {found.author_id: (decode_many(found.candidates), found.exhausted) for found in answer.lists}
+
+    def pull_candidates(self, call: Call, from_id: int, before_id: int, limit: int) -> tuple[list[Candidate], bool]:
+        """Stamped PULL, of all authors, in order of id; and whether these are all in [from_id, before_id)."""
+        request = tweet_pb2.ListPullCandidatesRequest(from_id=from_id, before_id=before_id, limit=limit)
+        answer = invoke(call, self._reads.ListPullCandidates, request)
+        return decode_many(answer.candidates), answer.exhausted
+
+    def counts(self, call: Call, tweet_ids: Iterable[int]) -> dict[int, Counts]:
+        found = self._cache.get_many(call, [Entry(self.counts_kind, tweet_id) for tweet_id in tweet_ids])
+        return {entry.id: counts for entry, counts in found.items()}
+
+    def reposted(self, call: Call, viewer_id: int, tweet_ids: Sequence[int]) -> frozenset[int]:
+        """Which of the originals the viewer has reposted."""
+        request = tweet_pb2.BatchGetRepostedRequest(viewer_id=viewer_id, tweet_ids=tweet_ids)
+        return frozenset(invoke(call, self._reads.BatchGetReposted, request).tweet_ids)
+
+    def restore(self, call: Call, tweets: Sequence[TweetCreated]) -> None:
+        """Writes rows of authors' lists again where they are missing."""
+        invoke(call, self._repairs.RestoreUserTweets, tweet_pb2.RestoreUserTweetsRequest(tweets=tweets))
+
+    def _load_records(self, call: Call, tweet_ids: Sequence[int]) -> Mapping[int, TweetRecord]:
+        request = tweet_pb2.BatchGetTweetRecordsRequest(tweet_ids=tweet_ids)
+        answer = invoke(call, self._reads.BatchGetTweetRecords, request)
+        return {found.tweet_id: records.decode(found.record) for found in answer.records}
+
+    def _load_recent(self, call: Call, author_ids: Sequence[int]) -> Mapping[int, Recent]:
+        from_id = floor_id(call.runtime.now_ms() - self._horizon_ms)
+        found = self.older(call, [(author_id, 0) for author_id in author_ids], from_id, self._recent_size)
+        return {author_id: Recent(tuple(lists), exhausted) for author_id, (lists, exhausted) in found.items()}
+
+    def _load_counts(self, call: Call, tweet_ids: Sequence[int]) -> Mapping[int, Counts]:
+        request = tweet_pb2.BatchGetTweetCountsRequest(tweet_ids=tweet_ids)
+        answer = invoke(call, self._reads.BatchGetTweetCounts, request)
+        return {row.tweet_id: Counts(row.replies, row.reposts) for row in answer.counts}

@@ -1,0 +1,41 @@
+"""The store port of accounts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from murmuration_server.eventlog.outbox import OutboxRow, OutboxSource
+from murmuration_server.platform.call import Call
+
+
+@dataclass(frozen=True, slots=True)
+class StoredUser:
+    """`request_id` and `digest` are those of the request that created the account."""
+
+    user_id: int
+    handle: str
+    display_name: str
+    created_ms: int
+    request_id: str
+    digest: bytes
+
+
+class UserStore(OutboxSource, Protocol):
+    """A handle names one account for ever."""
+
+    def create(
+        self, call: Call, users: Sequence[StoredUser], outbox: Sequence[OutboxRow], bucket: int
+    ) -> list[StoredUser | None]:
+        """Stores those whose folded handle is free, with the outbox rows of the same places, in one atomic write.
+
+        Answers, for each, None where it was stored, or the account that has the handle.
+        """
+        ...
+
+    def get_many(self, call: Call, user_ids: Sequence[int]) -> list[StoredUser]: ...
+
+    def find_handles(self, call: Call, folded: Sequence[str]) -> dict[str, int]:
+        """Folded handle to user id, for those that exist."""
+        ...
