@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from murmuration.events.v1.events_pb2 import Envelope
-from murmuration_server.eventlog.envelope import DEAD_LETTERS, open_envelope
+from murmuration_server.eventlog.envelope import DEAD_LETTERS, Envelope, open_envelope
 from murmuration_server.eventlog.port import EventLog, NewRecord, Record
 from murmuration_server.platform.call import Call
 from murmuration_server.platform.errors import MurmurationError

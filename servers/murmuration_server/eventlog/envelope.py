@@ -7,6 +7,8 @@ from google.protobuf.message import DecodeError
 from murmuration.events.v1 import events_pb2 as events
 from murmuration_server.platform.call import Call
 
+Envelope = events.Envelope
+
 SCHEMA_VERSION = 1
 
 TWEETS, RELATIONS, REBUILDS, USERS = "tweets", "relations", "rebuilds", "users"
