@@ -26,21 +26,22 @@ ChannelOption = tuple[str, str | int]
 
 
 def channel_options(extra: Sequence[ChannelOption] = ()) -> list[ChannelOption]:
-    """The options of every channel; those in `extra` come later and so win."""
-    return [
-        ("grpc.service_config", service_config_json()),
-        ("grpc.enable_retries", 1),
+    """The options of every channel, each once; those in `extra` win."""
+    options: dict[str, str | int] = {
+        "grpc.service_config": service_config_json(),
+        "grpc.enable_retries": 1,
         # A proxy for the web (http_proxy) does not lead to a server of one's own, least of all on loopback.
-        ("grpc.enable_http_proxy", 0),
-        ("grpc.max_receive_message_length", MAX_RECEIVE_BYTES),
-        ("grpc.max_send_message_length", MAX_SEND_BYTES),
-        ("grpc.keepalive_time_ms", KEEPALIVE_MS),
-        ("grpc.keepalive_timeout_ms", KEEPALIVE_TIMEOUT_MS),
-        ("grpc.keepalive_permit_without_calls", 0),
-        ("grpc.initial_reconnect_backoff_ms", RECONNECT_INITIAL_MS),
-        ("grpc.max_reconnect_backoff_ms", RECONNECT_MAX_MS),
-        *extra,
-    ]
+        "grpc.enable_http_proxy": 0,
+        "grpc.max_receive_message_length": MAX_RECEIVE_BYTES,
+        "grpc.max_send_message_length": MAX_SEND_BYTES,
+        "grpc.keepalive_time_ms": KEEPALIVE_MS,
+        "grpc.keepalive_timeout_ms": KEEPALIVE_TIMEOUT_MS,
+        "grpc.keepalive_permit_without_calls": 0,
+        "grpc.initial_reconnect_backoff_ms": RECONNECT_INITIAL_MS,
+        "grpc.max_reconnect_backoff_ms": RECONNECT_MAX_MS,
+    }
+    options.update(extra)
+    return list(options.items())
 
 
 def open_channel(

@@ -29,6 +29,9 @@ _BARE_REASON = {
     grpc.StatusCode.CANCELLED: "CANCELLED",
 }
 
+# gRPC's words for a host name that DNS does not know: of 1.76, and of later releases.
+_UNRESOLVED = ("DNS resolution failed", "errors resolving")
+
 
 class FailedCall(Protocol):
     """The part of a failed call that is read here; grpc's errors have it."""
@@ -97,7 +100,7 @@ def _serialized_details(call: FailedCall) -> bytes:
 def _from_transport(code: grpc.StatusCode, text: str, target: str, timeout: float) -> MurmurationError:
     """The error for a failure that no service of ours made: gRPC itself, a proxy, or another program."""
     reason = _BARE_REASON.get(code, "UNSPECIFIED")
-    if code is grpc.StatusCode.UNAVAILABLE and "errors resolving" in text:
+    if code is grpc.StatusCode.UNAVAILABLE and any(words in text for words in _UNRESOLVED):
         return NoServer(f"The host name in {target} cannot be resolved.", reason=reason, code=code)
     if code is grpc.StatusCode.UNAVAILABLE:
         return NoServer(f"No server answers at {target}; start one with `murmurd up`.", reason=reason, code=code)

@@ -101,10 +101,17 @@ def mode(
     """
     session = session_of(context)
     now = session.client().admin.set_author_mode(session.user_id(handle), DELIVERY_MODES[wanted])
-    name = tweet_pb2.DeliveryMode.Name(now).removeprefix("DELIVERY_MODE_").lower()
     session.output.show(
-        admin_pb2.SetAuthorModeResponse(mode=now), lambda: sentence(f"The next posts of {handle}: {name}.")
+        admin_pb2.SetAuthorModeResponse(mode=now), lambda: sentence(f"The next posts of {handle}: {_mode_name(now)}.")
     )
+
+
+def _mode_name(mode: tweet_pb2.DeliveryMode.ValueType) -> str:
+    if mode == tweet_pb2.DELIVERY_MODE_UNSPECIFIED:
+        return "as the follower count decides"
+    if mode not in tweet_pb2.DeliveryMode.values():
+        return f"{mode}, which this release does not know"
+    return tweet_pb2.DeliveryMode.Name(mode).removeprefix("DELIVERY_MODE_").lower()
 
 
 def _read(session: Session, file: Path, prefix: str, *, both_ways: bool) -> Graph:
@@ -127,7 +134,7 @@ def _import_table(response: admin_pb2.ImportGraphResponse, graph: Graph) -> Rend
         ("accounts", str(response.users_created), str(response.users_found)),
         ("follows", str(response.follows_created), str(response.follows_found)),
     ]
-    read = sentence(f"{graph.lines} lines read, {graph.duplicates} of them twice or more.")
+    read = sentence(f"{graph.lines} lines read, {graph.duplicates} of them repetitions.")
     return Group(table(("", "created", "there before"), rows), read)
 
 

@@ -10,10 +10,9 @@ from rich.console import RenderableType
 
 from murmuration.v1 import timeline_pb2, user_pb2
 from murmuration_client.caller import MAX_ID
-from murmuration_client.cli.output import sentence, table
-from murmuration_client.cli.posts import tweet_text
+from murmuration_client.cli.output import sentence
+from murmuration_client.cli.posttable import post_row, post_table
 from murmuration_client.cli.session import session_of
-from murmuration_client.cli.text import local_time
 from murmuration_client.paging import pages
 from murmuration_client.timeline import MAX_ITEMS_IN_A_PAGE
 
@@ -76,29 +75,19 @@ def read_home(
 
 
 def home_table(read: timeline_pb2.ListHomeTimelineResponse) -> RenderableType:
-    """A home's items, one a line: id, when, who, post, replies, reposts."""
+    """A home's items, one a line: id, when, who, post."""
     if not read.items:
         return sentence("Nothing here.")
     handles = {user.user_id: f"@{user.handle}" for user in read.users}
-    return table(
-        ("id", "when", "who", "post", "replies", "reposts"), [_row(item, handles) for item in read.items], folded="post"
-    )
+    return post_table([_row(item, handles) for item in read.items])
 
 
 def _row(item: timeline_pb2.HomeTimelineItem, handles: Mapping[int, str]) -> tuple[str, ...]:
     author = _called(item.tweet.author_id, handles)
-    shown, who = item.tweet, author
-    if item.HasField("reposted_tweet"):
-        shown = item.reposted_tweet
-        who = f"{_called(shown.author_id, handles)}, by {author}"
-    return (
-        str(item.tweet.tweet_id),
-        local_time(item.tweet.create_time_ms),
-        who,
-        tweet_text(shown),
-        str(item.counts.replies),
-        str(item.counts.reposts),
-    )
+    if not item.HasField("reposted_tweet"):
+        return post_row(item.tweet, author, item.tweet, item.counts)
+    original = item.reposted_tweet
+    return post_row(item.tweet, f"{_called(original.author_id, handles)}, by {author}", original, item.counts)
 
 
 def _called(user_id: int, handles: Mapping[int, str]) -> str:

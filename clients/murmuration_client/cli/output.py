@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NoReturn
 
 from google.protobuf.json_format import MessageToDict
@@ -62,14 +62,11 @@ def sentence(text: str) -> Text:
     return Text(printable(text, newlines=True))
 
 
-def table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, folded: str = "") -> Table:
-    """A table of texts, each made safe to print; the column `folded` gives way where the terminal is narrow."""
+def table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, folded: Collection[str] = ()) -> Table:
+    """A table of texts, each made safe to print; the columns `folded` give way where the terminal is narrow."""
     made = Table(box=SIMPLE_HEAD, pad_edge=False)
     for header in headers:
-        if header == folded:
-            made.add_column(header, overflow="fold")
-        else:
-            made.add_column(header, no_wrap=True)
+        made.add_column(header, overflow="fold", no_wrap=header not in folded)
     for row in rows:
         made.add_row(*(sentence(cell) for cell in row))
     return made

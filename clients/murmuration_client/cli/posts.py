@@ -11,9 +11,9 @@ from rich.console import RenderableType
 
 from murmuration.v1 import tweet_pb2
 from murmuration_client.caller import MAX_ID
-from murmuration_client.cli.output import sentence, table
+from murmuration_client.cli.output import sentence
+from murmuration_client.cli.posttable import post_row, post_table
 from murmuration_client.cli.session import session_of
-from murmuration_client.cli.text import local_time
 
 app = typer.Typer(help="Show posts.", no_args_is_help=True)
 
@@ -92,33 +92,11 @@ def show(context: typer.Context, tweet_id: TweetId) -> None:
     found = client.get_tweet(tweet_id)
 
     def for_people() -> RenderableType:
-        authors = client.batch_get_users([found.tweet.author_id])
-        author = authors.get(found.tweet.author_id)
+        author = client.batch_get_users([found.tweet.author_id]).get(found.tweet.author_id)
         who = f"@{author.handle}" if author else f"id:{found.tweet.author_id}"
-        return table(
-            ("id", "when", "who", "post", "replies", "reposts"),
-            [
-                (
-                    str(tweet_id),
-                    local_time(found.tweet.create_time_ms),
-                    who,
-                    tweet_text(found.tweet),
-                    str(found.counts.replies),
-                    str(found.counts.reposts),
-                )
-            ],
-            folded="post",
-        )
+        return post_table([post_row(found.tweet, who, found.tweet, found.counts)])
 
     session.output.show(found, for_people)
-
-
-def tweet_text(tweet: tweet_pb2.Tweet) -> str:
-    """A post's text with what it answers and shows: "(to 12) text [https://…]"; for a bare repost, what it repeats."""
-    if tweet.kind == tweet_pb2.TWEET_KIND_REPOST:
-        return f"(repost of {tweet.reposted_tweet_id})"
-    before = f"(to {tweet.in_reply_to_tweet_id}) " if tweet.in_reply_to_tweet_id else ""
-    return before + tweet.text + "".join(f" [{media.url}]" for media in tweet.media)
 
 
 def _media(url: str) -> tweet_pb2.Media:

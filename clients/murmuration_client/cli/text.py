@@ -27,9 +27,9 @@ def printable_json(document: object) -> str:
 
 
 def local_time(milliseconds: int) -> str:
-    """Milliseconds since 1970 as local time, to the second; the bare number where no calendar has it."""
+    """Milliseconds since 1970 as local time, to the minute; the bare number where no calendar has it."""
     try:
-        return datetime.fromtimestamp(milliseconds / 1000).strftime("%Y-%m-%d %H:%M:%S")
+        return datetime.fromtimestamp(milliseconds / 1000).strftime("%Y-%m-%d %H:%M")
     except (OverflowError, OSError, ValueError):
         return str(milliseconds)
 

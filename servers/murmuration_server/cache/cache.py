@@ -77,9 +77,7 @@ class Cache:
         """Replaces a value that is there by `change(value)`, or deletes the entry where that does not go through."""
         key = kind.key(id_)
         cached = self._store.get_many(call, [key]).get(key)
-        if cached is None:
-            return
-        if cached.value[:1] == _VALUE:
+        if cached is not None and cached.value[:1] == _VALUE:
             value = self._sealed(kind.encode(change(kind.decode(cached.value[1 + _TAG_BYTES :]))))
             if self._store.cas(call, key, value, cached.token, kind.ttl_seconds):
                 return
@@ -101,10 +99,9 @@ class Cache:
         try:
             self._lead(call, leading, found)
         finally:
-            with self._lock:
-                for entry, flight in leading.items():
-                    self._flights.pop(entry.key(), None)
-                    flight.done.set()
+            self._close(leading)
+            for flight in leading.values():
+                flight.done.set()
         alone = []
         for entry, flight in joining.items():
             if flight.done.wait(call.remaining()) and flight.filled:
@@ -114,10 +111,18 @@ class Cache:
                 alone.append(entry)
         found.update(self._read_store(call, alone))
 
+    def _close(self, flights: dict[AnyEntry, _Flight]) -> None:
+        with self._lock:
+            for entry, flight in flights.items():
+                if self._flights.get(entry.key()) is flight:
+                    del self._flights[entry.key()]
+
     def _lead(self, call: Call, flights: dict[AnyEntry, _Flight], found: dict[AnyEntry, Any]) -> None:
         leases = {entry: self._lease(call, entry) for entry in flights}
         loaded = self._read_store(call, list(flights))
         found.update(loaded)
+        # Nobody may join from here on: who joins has begun before the cas, so what it proves fresh is fresh for him.
+        self._close(flights)
         wanted = [entry for entry, nonce in leases.items() if nonce is not None and entry in loaded]
         held = self._store.get_many(call, [entry.key() for entry in wanted]) if wanted else {}
         for entry in wanted:

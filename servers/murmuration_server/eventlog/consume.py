@@ -16,6 +16,7 @@ from murmuration_server.platform.metrics import Metrics
 log = logging.getLogger(__name__)
 
 TRANSIENT = frozenset({"UNAVAILABLE", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "CANCELLED"})
+"""INTERNAL and the like are poison: the same record would fail for ever."""
 
 
 @dataclass(frozen=True, slots=True)

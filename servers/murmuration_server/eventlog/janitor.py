@@ -21,11 +21,11 @@ class OutboxQuota:
     def waiting(self) -> int:
         return self._waiting
 
-    def admit(self) -> None:
-        """Counts one more. Raises `OutboxFull` where there is no room."""
+    def admit(self, events: int = 1) -> None:
+        """Counts more of them. Raises `OutboxFull` where there is no room."""
         if self._waiting >= self._limit:
             raise OutboxFull
-        self._waiting += 1
+        self._waiting += events
 
     def observe(self, waiting: int) -> None:
         self._waiting = waiting

@@ -90,3 +90,8 @@ class EventLog(Protocol):
     def trim(self, call: Call) -> int:
         """Drops what every group has committed; answers how many records."""
         ...
+
+
+def partition_of(key: int, partitions: int) -> int:
+    """Spreads keys that follow one another (Fibonacci hashing, Knuth, TAOCP 3, 6.4: 2^64 through the golden ratio)."""
+    return ((key * 0x9E3779B97F4A7C15) % 2**64 >> 32) % partitions

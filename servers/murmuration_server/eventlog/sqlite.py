@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from murmuration_server.eventlog.port import Backlog, Consumer, NewRecord, Record, RelayPosition
+from murmuration_server.eventlog.port import Backlog, Consumer, NewRecord, Record, RelayPosition, partition_of
 from murmuration_server.platform.call import Call
 from murmuration_server.platform.runtime import Event, Runtime
 from murmuration_server.platform.sqlite import Database
@@ -114,7 +114,7 @@ class SqliteEventLog:
         ends: dict[tuple[str, int], int] = {}
         rows = []
         for record in records:
-            place = record.topic, record.key % self._partitions
+            place = record.topic, partition_of(record.key, self._partitions)
             if place not in ends:
                 found = connection.execute(
                     "SELECT next_offset FROM ends WHERE topic = ? AND partition = ?", place

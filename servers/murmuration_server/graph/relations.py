@@ -38,6 +38,12 @@ class Relations:
         return tuple(sorted(author for author, since in self.following.items() if since == NOT_BACKFILLED))
 
     @cached_property
+    def floors(self) -> tuple[tuple[int, int], ...]:
+        """(id, followee) of those whose posts below that id are not in the home, the greatest id first."""
+        partly = [(since, author) for author, since in self.following.items() if 0 < since < NOT_BACKFILLED]
+        return tuple(sorted(partly, reverse=True))
+
+    @cached_property
     def followees(self) -> frozenset[int]:
         return frozenset(self.following)
 

@@ -23,7 +23,12 @@ class _Section(BaseModel):
 class ServerSettings(_Section):
     host: str = "127.0.0.1"
     port: int = Field(default=7700, ge=0, le=65535)
-    metrics_port: int = Field(default=0, ge=0, le=65535, description="0: none is opened")
+    metrics_port: int | None = Field(
+        default=None,
+        ge=0,
+        le=65535,
+        description="the worker has the next; 0: any; absent: none",
+    )
     threads: int = Field(default=16, ge=1, le=256)
     max_concurrent_calls: int = Field(default=512, ge=1)
     max_message_bytes: int = Field(default=1 << 20, ge=1024)

@@ -84,7 +84,10 @@ def from_rpc(error: grpc.RpcError) -> MurmurationError:
     """What another service answered, as the error it raised there."""
     code: grpc.StatusCode = error.code()
     message: str = error.details() or code.name
-    reason = _REASON_OF_STATUS.get(code, ErrorReason.ERROR_REASON_INTERNAL)
+    # A server that does not know the method is older than its caller: it will be newer soon.
+    unknown = code is grpc.StatusCode.UNIMPLEMENTED
+    default = ErrorReason.ERROR_REASON_UNAVAILABLE if unknown else ErrorReason.ERROR_REASON_INTERNAL
+    reason = _REASON_OF_STATUS.get(code, default)
     fields: list[tuple[str, str]] = []
     retry_after: float | None = None
     trailing = dict(cast("Iterable[tuple[str, bytes]]", error.trailing_metadata() or ()))

@@ -43,22 +43,23 @@ class IdGenerator:
         """
         with self._lock:
             now = self._runtime.now_ms()
-            ms = max(now, self._ms)
-            if above:
-                ms = max(ms, time_ms(above) + 1)
-            if ms == self._ms:
-                self._sequence += 1
-                if self._sequence >> SEQUENCE_BITS:
-                    ms, self._sequence = ms + 1, 0
-            else:
-                self._sequence = 0
+            least = time_ms(above) + 1 if above else EPOCH_MS
+            ms, sequence = self._after_last(max(now, least))
+            if now < EPOCH_MS or ms > now + MAX_AHEAD_MS:
+                raise Unavailable("the id generator (this machine's clock is behind)")
             lease = self._lease_for(call, ms)
-            ms = max(ms, lease.from_ms)
-            if ms > now + MAX_AHEAD_MS:
-                raise Unavailable("the id generator (this machine's clock is more than a minute behind)")
-            if ms != self._ms:
-                self._ms, self._sequence = ms, 0
-            return (ms - EPOCH_MS) << _SHIFT | lease.worker << SEQUENCE_BITS | self._sequence
+            if lease.from_ms > ms:
+                ms, sequence = lease.from_ms, 0
+            # Only now, when nothing can fail any more: what is taken is never taken again.
+            self._ms, self._sequence = ms, sequence
+            return (ms - EPOCH_MS) << _SHIFT | lease.worker << SEQUENCE_BITS | sequence
+
+    def _after_last(self, ms: int) -> tuple[int, int]:
+        """The next millisecond and sequence from `ms` on that have not been taken."""
+        if ms > self._ms:
+            return ms, 0
+        sequence = self._sequence + 1
+        return (self._ms + 1, 0) if sequence >> SEQUENCE_BITS else (self._ms, sequence)
 
     def _lease_for(self, call: Call, ms: int) -> WorkerLease:
         lease = self._lease

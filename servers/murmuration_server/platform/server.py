@@ -31,6 +31,8 @@ from murmuration_server.platform.runtime import Runtime
 log = logging.getLogger(__name__)
 
 Metadata = Sequence[tuple[str, str | bytes]]
+NO_DEADLINE = 1e9
+"""Seconds: more than this left is how gRPC says that a call has no deadline."""
 _TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
@@ -105,7 +107,7 @@ class Dispatcher:
                 request_id = value[:64]
             elif key == TRACE_METADATA and isinstance(value, str) and _TRACEPARENT.fullmatch(value):
                 traceparent = value
-        seconds = self._settings.default_deadline_seconds if timeout is None else timeout
+        seconds = self._settings.default_deadline_seconds if timeout is None or timeout > NO_DEADLINE else timeout
         if seconds <= 0:
             raise DeadlineExceeded
         deadline = self._runtime.monotonic() + min(seconds, self._settings.max_deadline_seconds)

@@ -59,10 +59,18 @@ class Database:
         self._readers_lock = runtime.lock()
         self._closed = False
         if read_only:
-            _check_version(self._connection(), path, len(migrations), exactly=True)
+            try:
+                _check_version(self._connection(), path, len(migrations), exactly=True)
+            except BaseException:
+                self.close()
+                raise
             return
         self._writer = _open(path, read_only=False)
-        _migrate(self._writer, path, migrations)
+        try:
+            _migrate(self._writer, path, migrations)
+        except BaseException:
+            self._writer.close()
+            raise
         self._queue: Queue[_Write[Any] | None] = runtime.queue(QUEUED_WRITES)
         self._task = runtime.spawn(f"sqlite-writer-{path.name if path else 'memory'}", self._write_loop)
 
@@ -99,7 +107,7 @@ class Database:
             return
         self._closed = True
         if not self._read_only:
-            self._queue.put(None)
+            self._put_last()
             self._task.join(BUSY_TIMEOUT_SECONDS)
         with self._readers_lock:
             for connection in self._readers.values():
@@ -107,6 +115,14 @@ class Database:
             self._readers.clear()
         if not self._read_only:
             self._writer.close()
+
+    def _put_last(self) -> None:
+        while True:
+            try:
+                self._queue.put(None)
+                return
+            except QueueFull:
+                self._runtime.sleep(0.01)
 
     def _name(self) -> str:
         return self._path.name if self._path else "memory"
@@ -168,10 +184,13 @@ def _open(path: Path | None, *, read_only: bool) -> sqlite3.Connection:
             connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA cache_size = -16384")
         return connection
-    except sqlite3.Error as error:
+    except sqlite3.OperationalError as error:
         raise StoreUnusable(
             f"Cannot open {path}: {error}. Check that the folder exists, is writable and has free space."
         ) from error
+    except sqlite3.DatabaseError as error:
+        connection.close()
+        raise StoreUnusable(f"{path} is not a readable database ({error}). Restore it from a backup.") from error
 
 
 def _check_version(connection: sqlite3.Connection, path: Path | None, known: int, *, exactly: bool) -> int:

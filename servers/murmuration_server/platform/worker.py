@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from typing import Protocol
 
 from murmuration_server.platform.call import Call
@@ -34,16 +33,17 @@ class Worker:
         runtime: Runtime,
         metrics: Metrics,
         idle_seconds: float,
-        on_stop: Callable[[], None] | None = None,
     ) -> None:
         self.name, self._step, self._runtime, self._metrics = name, step, runtime, metrics
-        self._idle, self._on_stop = idle_seconds, on_stop
+        self._idle = idle_seconds
         self._stop = runtime.event()
         self._task = runtime.spawn(name, self._loop)
 
-    def stop(self, timeout: float) -> None:
-        """Lets the step under way finish, for up to `timeout` seconds."""
+    def ask_to_stop(self) -> None:
         self._stop.set()
+
+    def join(self, timeout: float) -> None:
+        """Lets the step under way finish, for up to `timeout` seconds."""
         self._task.join(timeout)
 
     def _loop(self) -> None:
@@ -62,5 +62,3 @@ class Worker:
                 continue
             if not busy:
                 self._stop.wait(self._idle)
-        if self._on_stop is not None:
-            self._on_stop()

@@ -53,9 +53,10 @@ class Accounts:
         return StoredUser(user_id, handle, display_name, time_ms(user_id), request_id, digest)
 
     def _store_all(self, call: Call, users: Sequence[StoredUser]) -> list[StoredUser | None]:
-        self._quota.admit()
+        self._quota.admit(len(users))
         outbox = [user_created(call, user) for user in users]
         bucket = self._buckets.present()
         holders = self._store.create(call, users, outbox, bucket)
-        self._buckets.settle(call, self._store, bucket, outbox)
+        stored = [event for event, holder in zip(outbox, holders, strict=True) if holder is None]
+        self._buckets.settle(call, self._store, bucket, stored)
         return holders

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"murmuration/internal/v1/home.proto\x12\x17murmuration.internal.v1\"Z\n\x16\x43ompleteRebuildRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\x03\x12\x17\n\x0frequested_at_ms\x18\x02 \x01(\x03\x12\x16\n\x0e\x63omplete_since\x18\x03 \x01(\x03\"\x19\n\x17\x43ompleteRebuildResponse\"(\n\x15RequestRebuildRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\x03\"\x18\n\x16RequestRebuildResponse2\xfb\x01\n\x10HomeStateService\x12t\n\x0f\x43ompleteRebuild\x12/.murmuration.internal.v1.CompleteRebuildRequest\x1a\x30.murmuration.internal.v1.CompleteRebuildResponse\x12q\n\x0eRequestRebuild\x12..murmuration.internal.v1.RequestRebuildRequest\x1a/.murmuration.internal.v1.RequestRebuildResponseB8Z6murmuration.dev/gen/murmuration/internal/v1;internalv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"murmuration/internal/v1/home.proto\x12\x17murmuration.internal.v1\"Z\n\x16\x43ompleteRebuildRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\x03\x12\x17\n\x0frequested_at_ms\x18\x02 \x01(\x03\x12\x16\n\x0e\x63omplete_since\x18\x03 \x01(\x03\",\n\x17\x43ompleteRebuildResponse\x12\x11\n\tcompleted\x18\x01 \x01(\x08\"(\n\x15RequestRebuildRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\x03\"\x18\n\x16RequestRebuildResponse2\xfb\x01\n\x10HomeStateService\x12t\n\x0f\x43ompleteRebuild\x12/.murmuration.internal.v1.CompleteRebuildRequest\x1a\x30.murmuration.internal.v1.CompleteRebuildResponse\x12q\n\x0eRequestRebuild\x12..murmuration.internal.v1.RequestRebuildRequest\x1a/.murmuration.internal.v1.RequestRebuildResponseB8Z6murmuration.dev/gen/murmuration/internal/v1;internalv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,11 +35,11 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_COMPLETEREBUILDREQUEST']._serialized_start=63
   _globals['_COMPLETEREBUILDREQUEST']._serialized_end=153
   _globals['_COMPLETEREBUILDRESPONSE']._serialized_start=155
-  _globals['_COMPLETEREBUILDRESPONSE']._serialized_end=180
-  _globals['_REQUESTREBUILDREQUEST']._serialized_start=182
-  _globals['_REQUESTREBUILDREQUEST']._serialized_end=222
-  _globals['_REQUESTREBUILDRESPONSE']._serialized_start=224
-  _globals['_REQUESTREBUILDRESPONSE']._serialized_end=248
-  _globals['_HOMESTATESERVICE']._serialized_start=251
-  _globals['_HOMESTATESERVICE']._serialized_end=502
+  _globals['_COMPLETEREBUILDRESPONSE']._serialized_end=199
+  _globals['_REQUESTREBUILDREQUEST']._serialized_start=201
+  _globals['_REQUESTREBUILDREQUEST']._serialized_end=241
+  _globals['_REQUESTREBUILDRESPONSE']._serialized_start=243
+  _globals['_REQUESTREBUILDRESPONSE']._serialized_end=267
+  _globals['_HOMESTATESERVICE']._serialized_start=270
+  _globals['_HOMESTATESERVICE']._serialized_end=521
 # @@protoc_insertion_point(module_scope)

@@ -46,12 +46,17 @@ Global___CompleteRebuildRequest: _TypeAlias = CompleteRebuildRequest  # noqa: Y0
 class CompleteRebuildResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
+    COMPLETED_FIELD_NUMBER: _builtins.int
+    completed: _builtins.bool
+    """False where a later request stands."""
     def __init__(
         self,
+        *,
+        completed: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["completed", b"completed"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -163,10 +163,16 @@ class SqliteTweetStore(SqliteOutbox):
         return dict.fromkeys(tweet_ids, Counts(0, 0)) | {row[0]: Counts(row[1], row[2]) for row in rows}
 
     def restore(self, call: Call, candidates: Sequence[Candidate]) -> list[int]:
-        missing = self._db.read(lambda connection: [found for found in candidates if _is_missing(connection, found)])
-        if missing:
-            self._db.write(call, lambda connection: _insert_user_tweets(connection, missing))
-        return list({candidate.author_id for candidate in missing})
+        def missing(connection: sqlite3.Connection) -> list[Candidate]:
+            return [found for found in candidates if _is_missing(connection, found)]
+
+        def work(connection: sqlite3.Connection) -> list[int]:
+            # Looked at again inside the write: a post may have been deleted since.
+            lost = missing(connection)
+            _insert_user_tweets(connection, lost)
+            return list({candidate.author_id for candidate in lost})
+
+        return self._db.write(call, work) if self._db.read(missing) else []
 
     def forget_claims(self, call: Call, claimed_before_ms: int) -> None:
         self._db.write(

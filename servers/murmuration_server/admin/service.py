@@ -1,0 +1,70 @@
+"""AdminService: parse, call, present."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from murmuration.admin.v1 import admin_pb2 as api
+from murmuration.v1.tweet_pb2 import DELIVERY_MODE_PULL, DELIVERY_MODE_PUSH, DELIVERY_MODE_UNSPECIFIED
+from murmuration_server.admin.imports import GraphImport
+from murmuration_server.graph.client import PULL, PUSH, GraphClient
+from murmuration_server.platform.call import Call
+from murmuration_server.platform.checks import check_id
+from murmuration_server.platform.errors import InvalidField
+from murmuration_server.timeline.client import DeliveryStatus, HomeStateClient
+from murmuration_server.users.client import UserClient
+
+MAX_BATCH = 5000
+_MODES = {DELIVERY_MODE_UNSPECIFIED: 0, DELIVERY_MODE_PUSH: PUSH, DELIVERY_MODE_PULL: PULL}
+_PUBLIC_MODES = {PUSH: DELIVERY_MODE_PUSH, PULL: DELIVERY_MODE_PULL}
+
+
+class AdminService:
+    def __init__(self, users: UserClient, graph: GraphClient, homes: HomeStateClient, status: DeliveryStatus) -> None:
+        self._users, self._graph, self._homes, self._status = users, graph, homes, status
+
+    def ImportGraph(self, call: Call, requests: Iterator[api.ImportGraphRequest]) -> api.ImportGraphResponse:
+        load = GraphImport(self._users, self._graph)
+        for request in requests:
+            if len(request.users) > MAX_BATCH or len(request.follows) > MAX_BATCH:
+                raise InvalidField("users, follows", f"at most {MAX_BATCH} of each a message")
+            load.add_users(call, [(user.handle, user.display_name) for user in request.users])
+            load.add_follows(call, [(line.follower_handle, line.followee_handle) for line in request.follows])
+        return api.ImportGraphResponse(
+            users_created=load.users_created,
+            users_found=load.users_found,
+            follows_created=load.follows_created,
+            follows_found=load.follows_found,
+        )
+
+    def RebuildTimeline(self, call: Call, request: api.RebuildTimelineRequest) -> api.RebuildTimelineResponse:
+        user_id = check_id("user_id", request.user_id)
+        self._users.require(call, user_id)
+        self._homes.request_rebuild(call, user_id)
+        return api.RebuildTimelineResponse()
+
+    def GetBacklog(self, call: Call, request: api.GetBacklogRequest) -> api.GetBacklogResponse:  # noqa: ARG002
+        delivered = self._status.measure(call)
+        now = call.runtime.now_ms()
+        return api.GetBacklogResponse(
+            outbox_rows=delivered.outbox_rows,
+            lanes=[
+                api.LaneBacklog(
+                    group=lane.group,
+                    topic=lane.topic,
+                    records=lane.records,
+                    oldest_age_ms=0 if lane.oldest_origin_ms is None else max(0, now - lane.oldest_origin_ms),
+                )
+                for lane in delivered.lanes
+            ],
+            delivered_until_ms=delivered.until_ms,
+            lag_ms=delivered.lag_ms,
+        )
+
+    def SetAuthorMode(self, call: Call, request: api.SetAuthorModeRequest) -> api.SetAuthorModeResponse:
+        user_id = check_id("user_id", request.user_id)
+        if request.mode not in _MODES:
+            raise InvalidField("mode", "must be PUSH, PULL, or unspecified to let the follower count decide")
+        self._users.require(call, user_id)
+        mode = self._graph.pin_mode(call, user_id, _MODES[request.mode])
+        return api.SetAuthorModeResponse(mode=_PUBLIC_MODES[mode])

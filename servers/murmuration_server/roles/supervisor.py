@@ -1,0 +1,149 @@
+"""`murmurd up`: the serving process and the worker, started together, begun again if one dies, stopped together."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+READY_SECONDS = 30.0
+KILL_AFTER_SECONDS = 20.0
+RESTART_PAUSE_SECONDS = 0.2
+MAX_FAST_RESTARTS = 5
+FAST_SECONDS = 5.0
+
+
+class StartFailed(Exception):
+    """A process did not become ready; the message is what it said."""
+
+
+@dataclass
+class _Child:
+    role: str
+    process: subprocess.Popen[bytes]
+    link: socket.socket
+    started: float
+    ready: Mapping[str, int]
+
+
+class Supervisor:
+    """`say` is told each event: {"event": "ready" | "restarted" | "stopping", ...}."""
+
+    def __init__(
+        self, environment: Mapping[str, str], config: Path | None, say: Callable[[Mapping[str, object]], None]
+    ):
+        self._environment, self._config, self._say = dict(environment), config, say
+        self._folder = Path(tempfile.mkdtemp(prefix="murmurd-"))
+        self._children: dict[str, _Child] = {}
+        self._stopping = threading.Event()
+        self._fast_restarts = 0
+
+    def run(self) -> int:
+        """Until SIGTERM or SIGINT. Answers an exit status."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_signal)
+        try:
+            self._start_all()
+            return self._watch()
+        finally:
+            self._stop_all()
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
+        self._stopping.set()
+
+    def _start_all(self) -> None:
+        # Both at once: each needs files that the other one makes.
+        begun = [self._begin(role) for role in ("serving", "worker")]
+        for child in begun:
+            self._await_ready(child)
+        serving, worker = (self._children[role] for role in ("serving", "worker"))
+        self._say(
+            {
+                "event": "ready",
+                "port": serving.ready["port"],
+                "metrics_ports": [serving.ready["metrics_port"], worker.ready["metrics_port"]],
+                "pids": {role: child.process.pid for role, child in self._children.items()},
+            }
+        )
+
+    def _begin(self, role: str) -> _Child:
+        mine, theirs = socket.socketpair()
+        command = [sys.executable, "-m", "murmuration_server", "serve", "--role", role]
+        command += ["--socket", str(self._folder / "internal.sock"), "--link", str(theirs.fileno())]
+        if self._config is not None:
+            command += ["--config", str(self._config)]
+        process = subprocess.Popen(command, env=self._environment, pass_fds=[theirs.fileno()], start_new_session=True)
+        theirs.close()
+        child = _Child(role, process, mine, time.monotonic(), {})
+        self._children[role] = child
+        return child
+
+    def _await_ready(self, child: _Child) -> None:
+        child.link.settimeout(READY_SECONDS)
+        try:
+            line = child.link.makefile().readline()
+        except TimeoutError:
+            line = ""
+        if not line:
+            raise StartFailed(f"The {child.role} process did not start.")
+        answer = json.loads(line)
+        if "error" in answer:
+            raise StartFailed(answer["error"])
+        child.ready = answer
+
+    def _watch(self) -> int:
+        while not self._stopping.wait(0.1):
+            for role, child in list(self._children.items()):
+                if child.process.poll() is not None and not self._stopping.is_set():
+                    self._restart(role, child)
+        return 0
+
+    def _restart(self, role: str, dead: _Child) -> None:
+        fast = time.monotonic() - dead.started < FAST_SECONDS
+        self._fast_restarts = self._fast_restarts + 1 if fast else 0
+        if self._fast_restarts > MAX_FAST_RESTARTS:
+            raise StartFailed(f"The {role} process dies again and again (status {dead.process.returncode}).")
+        dead.link.close()
+        self._stopping.wait(RESTART_PAUSE_SECONDS)
+        if role == "serving" and dead.ready.get("port"):
+            # Callers hold on to the port that they were told.
+            self._environment["MURMURATION_SERVER__PORT"] = str(dead.ready["port"])
+        child = self._begin(role)
+        self._await_ready(child)
+        self._say({"event": "restarted", "role": role, "pid": child.process.pid, "status": dead.process.returncode})
+
+    def _stop_all(self) -> None:
+        """The serving process first, so that what it acks is still relayed and delivered as far as time allows."""
+        self._say({"event": "stopping"})
+        for role in ("serving", "worker"):
+            child = self._children.get(role)
+            if child is None:
+                continue
+            if child.process.poll() is None:
+                child.process.send_signal(signal.SIGTERM)
+                try:
+                    child.process.wait(KILL_AFTER_SECONDS)
+                except subprocess.TimeoutExpired:
+                    child.process.kill()
+                    child.process.wait()
+            child.link.close()
+
+
+def child_environment(data: Path | None, port: int | None, metrics_port: int | None) -> dict[str, str]:
+    """This process's environment with what the command line says about the configuration."""
+    environment = dict(os.environ)
+    chosen = {"DATA": data, "SERVER__PORT": port, "SERVER__METRICS_PORT": metrics_port}
+    environment.update({f"MURMURATION_{key}": str(value) for key, value in chosen.items() if value is not None})
+    return environment

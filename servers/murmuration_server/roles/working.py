@@ -1,0 +1,108 @@
+"""The worker process: relays, fan-out, backfills, rebuilds, and the upkeep of homes and the log."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import grpc
+
+from murmuration.internal.v1 import graph_pb2 as internal_graph
+from murmuration.internal.v1 import tweet_pb2 as internal_tweet
+from murmuration_server.cache.cache import Cache
+from murmuration_server.cache.none import NoCache
+from murmuration_server.eventlog.consume import ConsumeStep, Handler
+from murmuration_server.eventlog.envelope import LARGE_LANE, REBUILDS, RELATIONS, SMALL_LANE, TWEETS
+from murmuration_server.eventlog.outbox import BucketRule
+from murmuration_server.eventlog.port import EventLog
+from murmuration_server.eventlog.relay import Relay
+from murmuration_server.eventlog.upkeep import LogUpkeep
+from murmuration_server.graph.client import GraphClient
+from murmuration_server.graph.service import GraphReadService
+from murmuration_server.graph.store import GraphStore
+from murmuration_server.platform.config import Settings
+from murmuration_server.platform.inprocess import InProcessChannel
+from murmuration_server.platform.metrics import Metrics
+from murmuration_server.platform.runtime import Runtime
+from murmuration_server.platform.server import Dispatcher
+from murmuration_server.platform.worker import Step
+from murmuration_server.timeline.backfill import RelationsFollower
+from murmuration_server.timeline.client import HomeStateClient
+from murmuration_server.timeline.fanout import Delivery, DeliveryPlanner
+from murmuration_server.timeline.rebuild import Rebuilder
+from murmuration_server.timeline.store import HomeStateStore, HomeStore
+from murmuration_server.timeline.upkeep import HomeUpkeep
+from murmuration_server.timeline.watermark import DELIVERY_GROUPS, PLANNER_GROUP
+from murmuration_server.tweets.client import TweetClient
+from murmuration_server.tweets.internal import TweetReadService
+from murmuration_server.tweets.store import TweetStore
+from murmuration_server.users.store import UserStore
+
+RELATIONS_GROUP, REBUILD_GROUP = "relations-follower", "rebuilder"
+RELAY_IDLE_SECONDS = 0.005
+CONSUMER_WAIT_SECONDS = 0.1
+LARGE_JOBS_A_STEP = 2
+RELATION_EVENTS_A_STEP = 64
+
+
+@dataclass(frozen=True)
+class WorkingPorts:
+    """What the worker stands on. It writes homes and the log; the other stores it reads."""
+
+    users: UserStore
+    graph: GraphStore
+    tweets: TweetStore
+    states: HomeStateStore
+    homes: HomeStore
+    log: EventLog
+
+
+@dataclass
+class Working:
+    """`steps`: (name, step, seconds to wait after a run that found nothing)."""
+
+    steps: list[tuple[str, Step, float]] = field(default_factory=list)
+
+
+def build_working(
+    ports: WorkingPorts, settings: Settings, runtime: Runtime, metrics: Metrics, serving: grpc.Channel
+) -> Working:
+    """`serving`: where the internal services that write are served. Reads are served in this process, from the files,
+    and never from a cache: nobody would void it here."""
+    reads = Dispatcher(runtime, metrics, settings.server)
+    channel = InProcessChannel(reads)
+    cache = Cache(NoCache(), runtime, metrics)
+    graph = GraphClient(channel, cache, 0.0, writes=serving)
+    tweets = TweetClient(channel, cache, settings.tweets.recent_size, settings.timeline.horizon_ms, writes=serving)
+    reads.bind(
+        internal_graph.DESCRIPTOR.services_by_name["GraphReadService"], GraphReadService(ports.graph, settings.graph)
+    )
+    reads.bind(internal_tweet.DESCRIPTOR.services_by_name["TweetReadService"], TweetReadService(ports.tweets))
+
+    def consume(group: str, topic: str, handler: Handler, batch: int) -> ConsumeStep:
+        return ConsumeStep(ports.log, group, [topic], handler, metrics, batch, CONSUMER_WAIT_SECONDS)
+
+    def deliver(lane: str, batch: int) -> tuple[str, Step, float]:
+        handler = Delivery(lane, ports.homes, ports.states, graph, metrics, settings.fanout, settings.timeline)
+        return lane, consume(DELIVERY_GROUPS[lane], lane, handler, batch), 0.0
+
+    rule = BucketRule(runtime, settings.outbox)
+    planner = DeliveryPlanner(graph, tweets, settings.fanout)
+    follower = RelationsFollower(graph, tweets, ports.homes, metrics, settings.fanout, settings.timeline)
+    rebuilder = Rebuilder(
+        graph, tweets, ports.homes, HomeStateClient(serving), metrics, settings.fanout, settings.timeline
+    )
+    batch = settings.fanout.batch
+    steps: list[tuple[str, Step, float]] = [
+        (f"relay-{source.outbox_name}", Relay(source, ports.log, rule, metrics), RELAY_IDLE_SECONDS)
+        for source in (ports.users, ports.graph, ports.tweets, ports.states)
+    ]
+    steps += [
+        (PLANNER_GROUP, consume(PLANNER_GROUP, TWEETS, planner, batch), 0.0),
+        deliver(SMALL_LANE, batch),
+        deliver(LARGE_LANE, LARGE_JOBS_A_STEP),
+        (RELATIONS_GROUP, consume(RELATIONS_GROUP, RELATIONS, follower, RELATION_EVENTS_A_STEP), 0.0),
+        (REBUILD_GROUP, consume(REBUILD_GROUP, REBUILDS, rebuilder, batch), 0.0),
+        ("log-upkeep", LogUpkeep(ports.log), 5.0),
+        ("home-upkeep", HomeUpkeep(ports.homes, settings.timeline), 1.0),
+    ]
+    return Working(steps)

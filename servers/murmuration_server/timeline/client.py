@@ -1,0 +1,28 @@
+"""All that other services, and the workers, may know of homes' state."""
+
+from __future__ import annotations
+
+import grpc
+
+from murmuration.internal.v1 import home_pb2, home_pb2_grpc
+from murmuration_server.platform.call import Call
+from murmuration_server.platform.stubs import invoke
+from murmuration_server.timeline.watermark import Watermark
+
+
+class HomeStateClient:
+    def __init__(self, channel: grpc.Channel) -> None:
+        self._stub = home_pb2_grpc.HomeStateServiceStub(channel)
+
+    def complete_rebuild(self, call: Call, user_id: int, requested_at_ms: int, complete_since: int) -> bool:
+        """Answers False where a later request stands."""
+        request = home_pb2.CompleteRebuildRequest(
+            user_id=user_id, requested_at_ms=requested_at_ms, complete_since=complete_since
+        )
+        return invoke(call, self._stub.CompleteRebuild, request).completed
+
+    def request_rebuild(self, call: Call, user_id: int) -> None:
+        invoke(call, self._stub.RequestRebuild, home_pb2.RequestRebuildRequest(user_id=user_id))
+
+
+DeliveryStatus = Watermark

@@ -1,0 +1,169 @@
+"""One page of a home: candidates, relations, hydration, rules; refilled until it is full or the home ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from murmuration_server.graph.client import GraphClient
+from murmuration_server.platform.call import Call
+from murmuration_server.platform.config import TimelineSettings
+from murmuration_server.platform.errors import DeadlineExceeded
+from murmuration_server.platform.ids import MAX_ID, floor_id
+from murmuration_server.timeline.activity import Activity
+from murmuration_server.timeline.cursor import Cursor, Query
+from murmuration_server.timeline.merge import Entry, merge
+from murmuration_server.timeline.pull_view import PullView
+from murmuration_server.timeline.rules import (
+    Reader,
+    allowed_by_content,
+    allowed_by_relations,
+    people_in,
+    repeats,
+)
+from murmuration_server.timeline.sources import Range, SourceFinder
+from murmuration_server.tweets.client import Candidate, TweetClient, TweetKind, TweetRecord
+
+ANSWER_SECONDS = 0.2
+"""Kept back of a call's time for making the answer."""
+
+
+@dataclass
+class HomePage:
+    """`next`: None at the end of the home. `partial`: time ran out while sources were read."""
+
+    entries: list[Entry] = field(default_factory=list)
+    records: dict[int, TweetRecord] = field(default_factory=dict)
+    next: Cursor | None = None
+    partial: bool = False
+    scanned: int = 0
+
+
+class HomeReader:
+    def __init__(
+        self,
+        sources: SourceFinder,
+        activity: Activity,
+        view: PullView,
+        graph: GraphClient,
+        tweets: TweetClient,
+        settings: TimelineSettings,
+    ) -> None:
+        self._sources, self._activity, self._view = sources, activity, view
+        self._graph, self._tweets, self._settings = graph, tweets, settings
+
+    def first(self, call: Call, query: Query) -> Cursor:
+        """The cursor of a walk's beginning: it fixes how far back the walk goes."""
+        horizon = floor_id(call.runtime.now_ms() - self._settings.horizon_ms)
+        return Cursor(MAX_ID, max(horizon, query.since_id + 1), 0)
+
+    def read(self, call: Call, query: Query, cursor: Cursor, size: int) -> HomePage:
+        within = call.within(self._settings.read_budget_ms / 1000)
+        complete_since = self._activity.enter(call, query.reader_id)
+        relations = self._graph.relations(call, query.reader_id)
+        reader = Reader(query.reader_id, relations, relations.barred)
+        ids = Range(cursor.before_id, cursor.from_id)
+        found = self._sources.find(within, query.reader_id, relations, complete_since, ids, 2 * size)
+        page = HomePage(partial=found.partial)
+        feed = _Feed(merge(found.iterators), self, within, reader, page)
+        self._fill(page, feed, query, cursor, size)
+        page.partial = page.partial or (feed.out_of_time and not page.entries)
+        return page
+
+    def _fill(self, page: HomePage, feed: _Feed, query: Query, cursor: Cursor, size: int) -> None:
+        counted, position = cursor.counted, cursor.before_id
+        while len(page.entries) < size and counted < self._settings.home_size:
+            entry = feed.take(size)
+            if entry is None:
+                if feed.ended:
+                    return
+                position = min(position, feed.decided_below)
+                break
+            candidate = entry.candidate
+            position = candidate.tweet_id
+            if candidate.kind is TweetKind.REPOST and repeats(candidate, feed.ahead(self._settings.repost_window)):
+                continue
+            counted += 1
+            if not _excluded(candidate, query):
+                page.entries.append(entry)
+        if counted < self._settings.home_size:
+            page.next = Cursor(position, cursor.from_id, counted)
+
+    def decide(self, call: Call, entries: list[Entry], reader: Reader, page: HomePage) -> list[Entry]:
+        """Of candidates, those that pass all rules but that of repetition. Their records are put into the page."""
+        related = [entry for entry in entries if allowed_by_relations(entry.candidate, reader)]
+        wanted = {entry.candidate.tweet_id for entry in related}
+        wanted.update(entry.candidate.subject_id for entry in related if entry.candidate.subject_id)
+        page.records.update(self._tweets.records(call, wanted - page.records.keys()))
+        allowed = [entry for entry in related if allowed_by_content(entry.candidate, page.records, reader)]
+        if allowed and not reader.relations.blocked_by_complete:
+            people = {person for entry in allowed for person in people_in(entry.candidate, page.records)}
+            blocking = self._graph.blocked_by(call, reader.user_id, people - {reader.user_id})
+            allowed = [
+                entry
+                for entry in allowed
+                if entry.candidate.author_id == reader.user_id
+                or blocking.isdisjoint(people_in(entry.candidate, page.records))
+            ]
+        return allowed
+
+    @property
+    def settings(self) -> TimelineSettings:
+        return self._settings
+
+
+class _Feed:
+    """Entries that pass all rules but that of repetition, newest first, decided in chunks as they are asked for."""
+
+    def __init__(
+        self, candidates: Iterator[Entry], home: HomeReader, call: Call, reader: Reader, page: HomePage
+    ) -> None:
+        self._candidates, self._home, self._call = candidates, home, call
+        self._reader, self._page = reader, page
+        self._ready: list[Entry] = []
+        self._exhausted = False
+        self.out_of_time = False
+        self.decided_below = MAX_ID
+        """Everything from this id on has been decided."""
+
+    @property
+    def ended(self) -> bool:
+        return self._exhausted and not self._ready
+
+    def take(self, chunk: int) -> Entry | None:
+        """The next entry; None at the end, or where the page's budget is used up."""
+        while not self._ready and not self._exhausted and self._may_go_on():
+            self._decide(chunk)
+        return self._ready.pop(0) if self._ready else None
+
+    def ahead(self, count: int) -> list[Candidate]:
+        """The next entries, without taking them; fewer where the home ends or the time is up."""
+        while len(self._ready) < count and not self._exhausted and self._may_go_on():
+            self._decide(count - len(self._ready) + 1)
+        return [entry.candidate for entry in self._ready[:count]]
+
+    def _may_go_on(self) -> bool:
+        return not self.out_of_time and self._page.scanned < self._home.settings.scan_per_page
+
+    def _decide(self, chunk: int) -> None:
+        entries: list[Entry] = []
+        try:
+            self._call.remaining()
+            for entry in self._candidates:
+                entries.append(entry)
+                if len(entries) == chunk:
+                    break
+            else:
+                self._exhausted = True
+            self._ready += self._home.decide(self._call, entries, self._reader, self._page)
+        except DeadlineExceeded:
+            self.out_of_time = True
+            return
+        self._page.scanned += len(entries)
+        if entries:
+            self.decided_below = entries[-1].candidate.tweet_id
+
+
+def _excluded(candidate: Candidate, query: Query) -> bool:
+    kind = candidate.kind
+    return (query.exclude_replies and kind is TweetKind.REPLY) or (query.exclude_reposts and kind is TweetKind.REPOST)

@@ -1,0 +1,91 @@
+"""The view that every timeline process holds of large authors' posts: all that are stamped PULL, within the horizon.
+
+Built from the stamped posts themselves, never from authors' modes, so an author may cross the line in either direction
+with nothing lost. Each refresh reads a recent range again, since a post may be stored after a later one; the view's age
+counts from the start of its refresh. (Model-checked: an age from its end, or
+reading only above the newest, loses posts.)
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from murmuration_server.platform.call import Call
+from murmuration_server.platform.config import TimelineSettings
+from murmuration_server.platform.ids import floor_id
+from murmuration_server.platform.metrics import Metrics
+from murmuration_server.platform.runtime import Runtime
+from murmuration_server.tweets.client import Candidate, TweetClient
+
+READ_AT_ONCE = 5000
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """`newest_first` of all authors; `by_author` newest first, at most so many; `floors`: for an author with more, the
+    id below which his posts are not in the view."""
+
+    newest_first: Sequence[Candidate]
+    by_author: Mapping[int, Sequence[Candidate]]
+    floors: Mapping[int, int]
+    started: float
+
+
+class PullView:
+    def __init__(self, tweets: TweetClient, runtime: Runtime, settings: TimelineSettings, metrics: Metrics) -> None:
+        self._tweets, self._runtime, self._settings, self._metrics = tweets, runtime, settings, metrics
+        self._snapshot = Snapshot((), {}, {}, float("-inf"))
+        self._whole_read_at = float("-inf")
+
+    def snapshot(self) -> Snapshot:
+        return self._snapshot
+
+    def is_too_old(self) -> bool:
+        age = self._runtime.monotonic() - self._snapshot.started
+        return age * 1000 > self._settings.view_max_age_ms
+
+    def run_once(self, call: Call) -> bool:
+        """Reads the recent range again, or now and then the whole horizon."""
+        started = self._runtime.monotonic()
+        now = self._runtime.now_ms()
+        whole = (started - self._whole_read_at) * 1000 >= self._settings.view_full_refresh_ms
+        from_id = floor_id(now - (self._settings.horizon_ms if whole else self._settings.view_reread_ms))
+        fresh = self._read(call, from_id)
+        kept = [] if whole else [found for found in self._snapshot.newest_first if found.tweet_id < from_id]
+        unchanged = not whole and len(kept) + len(fresh) == len(self._snapshot.newest_first)
+        if unchanged and list(self._snapshot.newest_first[: len(fresh)]) == fresh:
+            held = self._snapshot
+            self._snapshot = Snapshot(held.newest_first, held.by_author, held.floors, started)
+        else:
+            self._snapshot = self._build([*fresh, *kept], started)
+        if whole:
+            self._whole_read_at = started
+        self._metrics.pull_view_posts.set(len(self._snapshot.newest_first))
+        self._metrics.pull_view_age_seconds.set(self._runtime.monotonic() - started)
+        return False
+
+    def _read(self, call: Call, from_id: int) -> list[Candidate]:
+        found: list[Candidate] = []
+        exhausted = False
+        while not exhausted:
+            page, exhausted = self._tweets.pull_candidates(call, from_id, 0, READ_AT_ONCE)
+            found += page
+            if page:
+                from_id = page[-1].tweet_id + 1
+        found.reverse()
+        return found
+
+    def _build(self, newest_first: Iterable[Candidate], started: float) -> Snapshot:
+        by_author: dict[int, list[Candidate]] = defaultdict(list)
+        floors: dict[int, int] = {}
+        kept = []
+        for candidate in newest_first:
+            own = by_author[candidate.author_id]
+            if len(own) < self._settings.home_size:
+                own.append(candidate)
+                kept.append(candidate)
+            elif candidate.author_id not in floors:
+                floors[candidate.author_id] = own[-1].tweet_id
+        return Snapshot(kept, dict(by_author), floors, started)

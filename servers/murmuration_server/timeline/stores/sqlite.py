@@ -1,0 +1,154 @@
+"""Homes and their state in two SQLite files: each has one writing process."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+
+from murmuration_server.eventlog.outbox import OutboxRow
+from murmuration_server.eventlog.sqlite_outbox import OUTBOX_TABLE, SqliteOutbox, insert_outbox
+from murmuration_server.platform.call import Call
+from murmuration_server.platform.runtime import Runtime
+from murmuration_server.platform.sqlite import Database, placeholders
+from murmuration_server.timeline.store import INCOMPLETE, HomeState, Progress
+from murmuration_server.tweets.client import Candidate
+
+_HOME_MIGRATIONS = [
+    """
+    CREATE TABLE home (
+        user_id INTEGER NOT NULL, tweet_id INTEGER NOT NULL, author_id INTEGER NOT NULL, subject_id INTEGER NOT NULL,
+        subject_author_id INTEGER NOT NULL, flags INTEGER NOT NULL, PRIMARY KEY (user_id, tweet_id)
+    ) WITHOUT ROWID;
+    CREATE TABLE progress (
+        tweet_id INTEGER NOT NULL, shard INTEGER NOT NULL, after INTEGER NOT NULL, PRIMARY KEY (tweet_id, shard)
+    ) WITHOUT ROWID;
+    """
+]
+_STATE_MIGRATIONS = [
+    OUTBOX_TABLE
+    + """
+    CREATE TABLE home_state (
+        user_id INTEGER PRIMARY KEY, active_at_ms INTEGER NOT NULL, complete_since INTEGER NOT NULL DEFAULT 0,
+        requested_at_ms INTEGER NOT NULL DEFAULT 0
+    );
+    """
+]
+
+
+class SqliteHomeStore:
+    def __init__(self, path: Path | None, runtime: Runtime, *, read_only: bool = False) -> None:
+        self._db = Database(path, runtime, _HOME_MIGRATIONS, read_only=read_only)
+
+    def write(
+        self,
+        call: Call,
+        rows: Sequence[tuple[int, Candidate]],
+        progress: Sequence[Progress] = (),
+        forget: Sequence[Progress] = (),
+    ) -> None:
+        values = [(user_id, *candidate) for user_id, candidate in rows]
+
+        def work(connection: sqlite3.Connection) -> None:
+            connection.executemany("INSERT OR IGNORE INTO home VALUES (?, ?, ?, ?, ?, ?)", values)
+            connection.executemany(
+                "DELETE FROM progress WHERE tweet_id = ? AND shard = ?",
+                [(done.tweet_id, done.shard) for done in forget],
+            )
+            connection.executemany(
+                "INSERT OR REPLACE INTO progress VALUES (?, ?, ?)",
+                [(point.tweet_id, point.shard, point.after) for point in progress],
+            )
+
+        self._db.write(call, work)
+
+    def read(self, call: Call, user_id: int, before_id: int, from_id: int, limit: int) -> list[Candidate]:  # noqa: ARG002
+        query = """SELECT tweet_id, author_id, subject_id, subject_author_id, flags FROM home
+                   WHERE user_id = ? AND tweet_id < ? AND tweet_id >= ? ORDER BY tweet_id DESC LIMIT ?"""
+        bounds = (user_id, before_id, from_id, limit)
+        return self._db.read(lambda connection: list(map(Candidate._make, connection.execute(query, bounds))))
+
+    def progress(self, call: Call, tweet_id: int, shard: int) -> int:  # noqa: ARG002
+        row = self._db.read(
+            lambda connection: connection.execute(
+                "SELECT after FROM progress WHERE tweet_id = ? AND shard = ?", (tweet_id, shard)
+            ).fetchone()
+        )
+        return row[0] if row else 0
+
+    def expire(self, call: Call, after_user: int, users: int, below_id: int) -> int:
+        ids = self._db.read(
+            lambda connection: [
+                row[0]
+                for row in connection.execute(
+                    "SELECT DISTINCT user_id FROM home WHERE user_id > ? ORDER BY user_id LIMIT ?", (after_user, users)
+                )
+            ]
+        )
+        if not ids:
+            return 0
+        self._db.write(
+            call,
+            lambda connection: connection.executemany(
+                "DELETE FROM home WHERE user_id = ? AND tweet_id < ?", [(user_id, below_id) for user_id in ids]
+            ),
+        )
+        return int(ids[-1])
+
+    def close(self) -> None:
+        self._db.close()
+
+
+class SqliteHomeStateStore(SqliteOutbox):
+    def __init__(self, path: Path | None, runtime: Runtime, *, read_only: bool = False) -> None:
+        self._db = Database(path, runtime, _STATE_MIGRATIONS, read_only=read_only)
+        super().__init__("timeline", self._db)
+
+    def get(self, call: Call, user_id: int) -> HomeState | None:  # noqa: ARG002
+        row = self._db.read(
+            lambda connection: connection.execute(
+                "SELECT active_at_ms, complete_since, requested_at_ms FROM home_state WHERE user_id = ?", (user_id,)
+            ).fetchone()
+        )
+        return HomeState(*row) if row else None
+
+    def active_at(self, call: Call, user_ids: Sequence[int]) -> dict[int, int]:  # noqa: ARG002
+        query = f"SELECT user_id, active_at_ms FROM home_state WHERE user_id IN ({placeholders(user_ids)})"
+        return self._db.read(lambda connection: dict(connection.execute(query, user_ids)))
+
+    def touch(self, call: Call, user_id: int, now_ms: int) -> None:
+        self._db.write(
+            call,
+            lambda connection: connection.execute(
+                """INSERT INTO home_state (user_id, active_at_ms) VALUES (?, ?) ON CONFLICT DO UPDATE
+                   SET active_at_ms = max(active_at_ms, excluded.active_at_ms)""",
+                (user_id, now_ms),
+            ),
+        )
+
+    def begin_rebuild(self, call: Call, user_id: int, now_ms: int, outbox: Sequence[OutboxRow], bucket: int) -> None:
+        def work(connection: sqlite3.Connection) -> None:
+            connection.execute(
+                """INSERT INTO home_state VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE
+                   SET active_at_ms = max(active_at_ms, excluded.active_at_ms),
+                       complete_since = excluded.complete_since, requested_at_ms = excluded.requested_at_ms""",
+                (user_id, now_ms, INCOMPLETE, now_ms),
+            )
+            insert_outbox(connection, bucket, outbox)
+
+        self._db.write(call, work)
+
+    def complete_rebuild(self, call: Call, user_id: int, requested_at_ms: int, complete_since: int) -> bool:
+        return self._db.write(
+            call,
+            lambda connection: (
+                connection.execute(
+                    "UPDATE home_state SET complete_since = ? WHERE user_id = ? AND requested_at_ms = ?",
+                    (complete_since, user_id, requested_at_ms),
+                ).rowcount
+                > 0
+            ),
+        )
+
+    def close(self) -> None:
+        self._db.close()

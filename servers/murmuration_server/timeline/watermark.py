@@ -1,0 +1,59 @@
+"""How far delivery has come: every post acked before the watermark is in the homes that it goes to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from murmuration_server.eventlog.envelope import LARGE_LANE, SMALL_LANE, TWEETS
+from murmuration_server.eventlog.outbox import OutboxSource
+from murmuration_server.eventlog.port import Backlog, EventLog, RelayPosition
+from murmuration_server.platform.call import Call
+from murmuration_server.platform.metrics import Metrics
+from murmuration_server.platform.runtime import Runtime
+
+PLANNER_GROUP = "fanout-planner"
+DELIVERY_GROUPS = {SMALL_LANE: "fanout-small", LARGE_LANE: "fanout-large"}
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """`outbox_rows`: acked and not on the log. Milliseconds since 1970."""
+
+    until_ms: int
+    lag_ms: int
+    outbox_rows: int
+    lanes: tuple[Backlog, ...]
+
+
+class Watermark:
+    def __init__(self, posts: OutboxSource, log: EventLog, runtime: Runtime, metrics: Metrics) -> None:
+        self._posts, self._log, self._runtime, self._metrics = posts, log, runtime, metrics
+        self._last = Delivered(0, 0, 0, ())
+
+    def last(self) -> Delivered:
+        """As of the last step."""
+        return self._last
+
+    def run_once(self, call: Call) -> bool:
+        self._last = self.measure(call)
+        self._metrics.delivery_lag_seconds.set(self._last.lag_ms / 1000)
+        for lane in self._last.lanes:
+            self._metrics.log_backlog.labels(lane.group, lane.topic).set(lane.records)
+        return False
+
+    def measure(self, call: Call) -> Delivered:
+        """The outbox before the log: what moves from one to the other in between is then seen at least once."""
+        now = self._runtime.now_ms()
+        name = self._posts.outbox_name
+        position = self._log.relay_position(call, name) or RelayPosition(name, 0)
+        outbox = self._posts.outbox_backlog(call, position.open_from, position.tails)
+        lanes = self._log.backlog(call)
+        delivering = {(PLANNER_GROUP, TWEETS), *((group, lane) for lane, group in DELIVERY_GROUPS.items())}
+        waiting = [lane.oldest_origin_ms for lane in lanes if (lane.group, lane.topic) in delivering]
+        until = _oldest([outbox.oldest_origin_ms, *waiting], now)
+        return Delivered(until, max(0, now - until), outbox.rows, tuple(lanes))
+
+
+def _oldest(origins: Sequence[int | None], now: int) -> int:
+    return min((origin for origin in origins if origin is not None), default=now)

@@ -1,0 +1,54 @@
+"""Each suite names its adapters in ADAPTERS; its tests take what they need of one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from murmuration_server.platform.call import Call
+from tests.support.contract_adapters import Adapter, Place
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "adapter" not in metafunc.fixturenames:
+        return
+    name = metafunc.function.__name__
+    metafunc.parametrize("adapter", [_param(adapter, name) for adapter in metafunc.module.ADAPTERS])
+
+
+def _param(adapter: Adapter, test: str) -> Any:
+    reason = adapter.opt_outs.get(test)
+    marks = [pytest.mark.xfail(reason=reason, strict=True)] if reason else []
+    return pytest.param(adapter, id=adapter.name, marks=marks)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
+    made = Place(tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def call(place: Place) -> Call:
+    return Call.background(place.runtime, 600)
+
+
+@pytest.fixture
+def open_store(adapter: Adapter, place: Place) -> Callable[[], Any]:
+    """Opens the store under test, again or beside the one that is open."""
+    return lambda: place.keep(adapter.open(place))
+
+
+@pytest.fixture
+def open_reader(adapter: Adapter, place: Place) -> Callable[[], Any]:
+    """Opens it as a process does that only reads."""
+    return lambda: place.keep((adapter.open_reader or adapter.open)(place))
+
+
+@pytest.fixture
+def store(open_store: Callable[[], Any]) -> Any:
+    return open_store()

@@ -1,0 +1,325 @@
+"""What an EventLog and its consumers promise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from murmuration_server.eventlog.port import EventLog, NewRecord, Record, RelayPosition
+from murmuration_server.platform.call import Call
+from tests.support.contract_adapters import EVENT_LOGS, PARTITIONS, Place
+from tests.support.contract_clock import START_MS
+from tests.support.contract_threads import PATIENCE_SECONDS, at_once
+from tests.support.factories import id_at, new_record
+
+ADAPTERS = EVENT_LOGS
+
+OpenLog = Callable[[], EventLog]
+
+
+def values(records: list[Record], key: int | None = None) -> list[bytes]:
+    return [record.value for record in records if key is None or record.key == key]
+
+
+def append(log: EventLog, call: Call, *records: NewRecord) -> None:
+    log.append(call, records)
+
+
+def key_pair(log: EventLog, call: Call) -> tuple[int, int]:
+    """Two keys that lie in different partitions, found out on a topic of its own."""
+    append(log, call, *(new_record("probe", key) for key in range(1, 50)))
+    found = log.consumer("probe", ["probe"]).poll(call, 100)
+    partition_of = {record.key: record.partition for record in found}
+    other = next(key for key in partition_of if partition_of[key] != partition_of[1])
+    return 1, other
+
+
+def backlog(log: EventLog, call: Call, group: str = "group", topic: str = "topic") -> tuple[int, int | None]:
+    found = [(row.records, row.oldest_origin_ms) for row in log.backlog(call) if (row.group, row.topic) == (group, topic)]
+    assert len(found) == 1, "a group that has come has one row a topic"
+    return found[0]
+
+
+def test_records_come_as_they_were_appended(store: EventLog, call: Call) -> None:
+    append(store, call, NewRecord("topic", 7, START_MS, b"\x00value"))
+    [record] = store.consumer("group", ["topic"]).poll(call, 10)
+    assert (record.topic, record.key, record.origin_ms, record.value) == ("topic", 7, START_MS, b"\x00value")
+
+
+def test_records_of_one_key_come_in_order(store: EventLog, call: Call) -> None:
+    sent = [(key, b"%d" % n) for n in range(20) for key in (1, 2, 3)]
+    for start in range(0, len(sent), 7):
+        append(store, call, *(new_record("topic", key, value) for key, value in sent[start : start + 7]))
+    consumer, got = store.consumer("group", ["topic"]), []
+    while records := consumer.poll(call, 3):
+        got += records
+        consumer.commit(call, records)
+    for key in (1, 2, 3):
+        assert values(got, key) == [value for sent_to, value in sent if sent_to == key]
+
+
+def test_records_of_one_key_lie_in_one_partition(store: EventLog, call: Call) -> None:
+    for _ in range(3):
+        append(store, call, *(new_record("topic", key) for key in range(1, 20)))
+    records = store.consumer("group", ["topic"]).poll(call, 100)
+    assert len({(record.key, record.partition) for record in records}) == 19
+
+
+def test_keys_that_are_ids_spread_over_the_partitions(store: EventLog, call: Call) -> None:
+    """Ids end in their worker and sequence, which hardly differ between ids taken now and then."""
+    append(store, call, *(new_record("topic", id_at(START_MS + 1000 * n)) for n in range(200)))
+    records = store.consumer("group", ["topic"]).poll(call, 1000)
+    loads = [sum(record.partition == partition for record in records) for partition in range(PARTITIONS)]
+    assert min(loads) > 200 / PARTITIONS / 2, f"records a partition: {loads}"
+
+
+def test_what_is_not_committed_comes_again(store: EventLog, call: Call) -> None:
+    append(store, call, new_record("topic", 1, b"a"), new_record("topic", 1, b"b"))
+    consumer = store.consumer("group", ["topic"])
+    first = consumer.poll(call, 10)
+    assert consumer.poll(call, 10) == first
+    consumer.commit(call, first[:1])
+    assert values(consumer.poll(call, 10)) == [b"b"]
+    assert values(store.consumer("group", ["topic"]).poll(call, 10)) == [b"b"]
+
+
+def test_a_commit_is_for_all_before_it_too(store: EventLog, call: Call) -> None:
+    append(store, call, *(new_record("topic", 1, b"%d" % n) for n in range(4)))
+    consumer = store.consumer("group", ["topic"])
+    records = consumer.poll(call, 10)
+    consumer.commit(call, [records[2]])
+    assert values(consumer.poll(call, 10)) == [b"3"]
+
+
+def test_a_late_commit_takes_nothing_back(store: EventLog, call: Call) -> None:
+    append(store, call, *(new_record("topic", 1, b"%d" % n) for n in range(3)))
+    consumer = store.consumer("group", ["topic"])
+    records = consumer.poll(call, 10)
+    consumer.commit(call, records)
+    consumer.commit(call, records[:1])
+    assert consumer.poll(call, 10) == []
+
+
+def test_a_commit_of_nothing_is_nothing(store: EventLog, call: Call) -> None:
+    append(store, call, new_record("topic", 1))
+    consumer = store.consumer("group", ["topic"])
+    consumer.commit(call, [])
+    assert len(consumer.poll(call, 10)) == 1
+
+
+def test_the_limit_is_for_each_partition(store: EventLog, call: Call) -> None:
+    one, other = key_pair(store, call)
+    append(store, call, *(new_record("topic", one, b"%d" % n) for n in range(5)))
+    append(store, call, new_record("topic", other, b"x"))
+    records = store.consumer("group", ["topic"]).poll(call, 2)
+    assert (values(records, one), values(records, other)) == ([b"0", b"1"], [b"x"])
+
+
+def test_groups_do_not_disturb_one_another(store: EventLog, call: Call) -> None:
+    append(store, call, new_record("topic", 1, b"a"))
+    for group in ("one", "other"):
+        consumer = store.consumer(group, ["topic"])
+        records = consumer.poll(call, 10)
+        assert values(records) == [b"a"]
+        consumer.commit(call, records)
+
+
+def test_a_group_begins_at_the_beginning(store: EventLog, call: Call) -> None:
+    append(store, call, new_record("topic", 1, b"a"))
+    early = store.consumer("early", ["topic"])
+    early.commit(call, early.poll(call, 10))
+    append(store, call, new_record("topic", 1, b"b"))
+    assert values(store.consumer("late", ["topic"]).poll(call, 10)) == [b"a", b"b"]
+
+
+def test_a_consumer_gets_its_topics_only(store: EventLog, call: Call) -> None:
+    append(store, call, *(new_record(topic, 1, topic.encode()) for topic in ("a", "b", "c")))
+    assert sorted(values(store.consumer("group", ["a", "c"]).poll(call, 10))) == [b"a", b"c"]
+    assert values(store.consumer("group", ["b"]).poll(call, 10)) == [b"b"]
+
+
+def test_a_poll_of_nothing_comes_back(store: EventLog, call: Call) -> None:
+    consumer = store.consumer("group", ["topic"])
+    assert consumer.poll(call, 10) == []
+    assert consumer.poll(call, 10, 0.001) == []
+
+
+def test_an_append_wakes_who_waits(store: EventLog, call: Call) -> None:
+    consumer = store.consumer("group", ["topic"])
+    # Comes once before, so that the poll under test does nothing but wait.
+    assert consumer.poll(call, 10) == []
+
+    def wait() -> int:
+        started = call.runtime.monotonic()
+        assert len(consumer.poll(call, 10, PATIENCE_SECONDS)) == 1
+        return int(call.runtime.monotonic() - started)
+
+    def write() -> int:
+        append(store, call, new_record("other", 1))
+        append(store, call, new_record("topic", 1))
+        return 0
+
+    assert max(at_once([wait, write])) < PATIENCE_SECONDS / 2
+
+
+def test_an_append_commits_and_relays_together(store: EventLog, call: Call) -> None:
+    append(store, call, new_record("in", 1, b"a"), new_record("in", 1, b"b"))
+    consumer = store.consumer("group", ["in"])
+    records = consumer.poll(call, 1)
+    position = RelayPosition("source", 3, ((3, 14), (4, 1)))
+    store.append(call, [new_record("out", 1, b"c")], consumed=("group", records), relayed=position)
+    assert values(consumer.poll(call, 10)) == [b"b"]
+    assert values(store.consumer("group", ["out"]).poll(call, 10)) == [b"c"]
+    assert store.relay_position(call, "source") == position
+
+
+def test_a_failed_append_changes_nothing(store: EventLog, call: Call) -> None:
+    append(store, call, new_record("in", 1, b"a"))
+    consumer = store.consumer("group", ["in", "out"])
+    records = consumer.poll(call, 10)
+    no_such_time = NewRecord("out", 1, 2**70, b"")
+    with pytest.raises(Exception):  # noqa: B017 - each adapter has its own
+        store.append(
+            call,
+            [new_record("out", 1), no_such_time],
+            consumed=("group", records),
+            relayed=RelayPosition("source", 1),
+        )
+    assert consumer.poll(call, 10) == records
+    assert store.relay_position(call, "source") is None
+
+
+def test_a_commit_without_records(store: EventLog, call: Call) -> None:
+    append(store, call, new_record("topic", 1))
+    consumer = store.consumer("group", ["topic"])
+    store.append(call, [], consumed=("group", consumer.poll(call, 10)))
+    assert consumer.poll(call, 10) == []
+
+
+def test_appends_at_once_are_all_there(store: EventLog, call: Call) -> None:
+    at_once([lambda n=n: append(store, call, *(new_record("topic", n, b"%d" % i) for i in range(20))) for n in range(4)])
+    records = store.consumer("group", ["topic"]).poll(call, 1000)
+    assert len({(record.partition, record.offset) for record in records}) == 80
+    for key in range(4):
+        assert values(records, key) == [b"%d" % n for n in range(20)]
+
+
+def test_relay_positions_are_kept_by_source(store: EventLog, call: Call) -> None:
+    assert store.relay_position(call, "one") is None
+    for position in (RelayPosition("one", 1), RelayPosition("other", 2), RelayPosition("one", 5, ((6, 7),))):
+        store.append(call, (), relayed=position)
+    assert store.relay_position(call, "one") == RelayPosition("one", 5, ((6, 7),))
+    assert store.relay_position(call, "other") == RelayPosition("other", 2)
+
+
+def test_backlog_counts_what_is_not_committed(store: EventLog, call: Call) -> None:
+    one, other = key_pair(store, call)
+    consumer = store.consumer("group", ["topic"])
+    consumer.poll(call, 10)
+    assert backlog(store, call) == (0, None)
+    append(store, call, new_record("topic", one, origin_ms=START_MS + 5), new_record("topic", other, origin_ms=START_MS))
+    append(store, call, new_record("topic", one, origin_ms=START_MS + 9))
+    assert backlog(store, call) == (3, START_MS)
+    records = consumer.poll(call, 10)
+    consumer.commit(call, [record for record in records if record.key == other])
+    assert backlog(store, call) == (2, START_MS + 5)
+    consumer.commit(call, records)
+    assert backlog(store, call) == (0, None)
+
+
+def test_the_oldest_origin_is_the_oldest(store: EventLog, call: Call) -> None:
+    """A row that its writer settled late stands on the log behind younger ones."""
+    consumer = store.consumer("group", ["topic"])
+    consumer.poll(call, 10)
+    append(store, call, new_record("topic", 1, origin_ms=START_MS), new_record("topic", 1, origin_ms=START_MS - 9))
+    assert backlog(store, call) == (2, START_MS - 9)
+
+
+def test_a_group_that_has_a_consumer_is_in_the_backlog(store: EventLog, call: Call) -> None:
+    store.consumer("group", ["topic"])
+    append(store, call, new_record("topic", 1))
+    assert backlog(store, call) == (1, START_MS)
+
+
+def test_trim_drops_what_every_group_has_committed_and_no_more(store: EventLog, call: Call) -> None:
+    append(store, call, *(new_record("topic", 1, b"%d" % n) for n in range(5)))
+    fast, slow = (store.consumer(group, ["topic"]) for group in ("fast", "slow"))
+    records = fast.poll(call, 10)
+    fast.commit(call, records)
+    assert slow.poll(call, 10) == records
+    assert store.trim(call) == 0
+    slow.commit(call, records[:2])
+    assert store.trim(call) == 2
+    assert values(slow.poll(call, 10)) == [b"2", b"3", b"4"]
+    assert store.trim(call) == 0
+
+
+def test_trim_drops_nothing_that_nobody_has_read(store: EventLog, call: Call) -> None:
+    append(store, call, new_record("dead-letters", 1, b"a"))
+    assert store.trim(call) == 0
+    assert values(store.consumer("group", ["dead-letters"]).poll(call, 10)) == [b"a"]
+
+
+def test_offsets_go_on_after_a_trim(open_store: OpenLog, call: Call) -> None:
+    log = open_store()
+    append(log, call, new_record("topic", 1, b"a"))
+    consumer = log.consumer("group", ["topic"])
+    records = consumer.poll(call, 10)
+    consumer.commit(call, records)
+    assert log.trim(call) == 1
+    log.close()  # type: ignore[attr-defined]
+    log = open_store()
+    append(log, call, new_record("topic", 1, b"b"))
+    [record] = log.consumer("group", ["topic"]).poll(call, 10)
+    assert (record.value, record.offset) == (b"b", records[0].offset + 1)
+
+
+def test_a_group_that_comes_after_a_trim_waits_for_nothing_that_is_gone(store: EventLog, call: Call) -> None:
+    append(store, call, new_record("topic", 1))
+    first = store.consumer("first", ["topic"])
+    first.commit(call, first.poll(call, 10))
+    assert store.trim(call) == 1
+    assert store.consumer("late", ["topic"]).poll(call, 10) == []
+    assert backlog(store, call, "late") == (0, None)
+
+
+def test_all_is_there_after_reopening(open_store: OpenLog, call: Call) -> None:
+    log = open_store()
+    append(log, call, *(new_record("topic", 1, b"%d" % n) for n in range(3)))
+    consumer = log.consumer("group", ["topic"])
+    consumer.commit(call, consumer.poll(call, 1))
+    log.append(call, (), relayed=RelayPosition("source", 8, ((9, 2),)))
+    log.close()  # type: ignore[attr-defined]
+    log = open_store()
+    assert backlog(log, call) == (2, START_MS)
+    assert values(log.consumer("group", ["topic"]).poll(call, 10)) == [b"1", b"2"]
+    assert log.relay_position(call, "source") == RelayPosition("source", 8, ((9, 2),))
+
+
+def test_another_process_reads_positions_and_backlogs(store: EventLog, open_reader: OpenLog, call: Call) -> None:
+    reader = open_reader()
+    store.consumer("group", ["topic"]).poll(call, 10)
+    store.append(call, [new_record("topic", 1)], relayed=RelayPosition("source", 1))
+    assert backlog(reader, call) == (1, START_MS)
+    assert reader.relay_position(call, "source") == RelayPosition("source", 1)
+
+
+def test_partitions_stay_as_they_were_when_the_setting_changes(
+    place: Place, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only the file's first number counts, so keys keep their partitions and no group misses one."""
+    from murmuration_server.eventlog.sqlite import SqliteEventLog
+
+    def reopened(partitions: int) -> EventLog:
+        log: EventLog = place.keep(SqliteEventLog(place.folder / "log.db", place.runtime, partitions))
+        return log
+
+    log = reopened(3)
+    append(log, call, *(new_record("topic", key, b"before") for key in range(1, 30)))
+    log.close()  # type: ignore[attr-defined]
+    log = reopened(1)
+    append(log, call, *(new_record("topic", key, b"after") for key in range(1, 30)))
+    records = log.consumer("group", ["topic"]).poll(call, 100)
+    assert len(records) == 58, "a new group reads all partitions"
+    assert len({(record.key, record.partition) for record in records}) == 29, "keys stay where they were"

@@ -1,0 +1,134 @@
+"""The adapters that the contract suites run on: a line for each.
+
+A suite says what a port promises. Where an adapter cannot keep a promise, `opt_outs` names the test and the reason; that
+test must then fail, so an opt-out that is no longer needed is noticed.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from murmuration_server.cache.memory import MemoryCache
+from murmuration_server.cache.none import NoCache
+from murmuration_server.eventlog.sqlite import SqliteEventLog
+from murmuration_server.graph.stores.sqlite import SqliteGraphStore
+from murmuration_server.platform.leases import SqliteLeaseStore
+from murmuration_server.tweets.stores.sqlite import SqliteTweetStore
+from murmuration_server.users.stores.sqlite import SqliteUserStore
+from tests.support.contract_clock import SetClock
+
+PARTITIONS = 2
+"""Of the logs under test."""
+
+
+@dataclass
+class Place:
+    """Where an adapter keeps its data during one test, and what is open on it."""
+
+    folder: Path
+    runtime: SetClock = field(default_factory=SetClock)
+    opened: list[Any] = field(default_factory=list)
+
+    def keep(self, thing: Any) -> Any:
+        self.opened.append(thing)
+        return thing
+
+    def close(self) -> None:
+        for thing in reversed(self.opened):
+            if hasattr(thing, "close"):
+                thing.close()
+
+    def sqlite(self, file: str, statement: str, *values: object) -> None:
+        """Changes a file behind its store's back: the damage that a writer leaves who dies half-way."""
+        with closing(sqlite3.connect(self.folder / file)) as connection, connection:
+            assert connection.execute(statement, values).rowcount == 1
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """`open` opens the data of a place, again after a close, or a second time beside the first.
+
+    `open_reader` opens it as another process does that only reads. `damage`: ways to break rows, by name.
+    """
+
+    name: str
+    open: Callable[[Place], Any]
+    open_reader: Callable[[Place], Any] | None = None
+    opt_outs: Mapping[str, str] = field(default_factory=dict)
+    damage: Mapping[str, Callable[..., None]] = field(default_factory=dict)
+    pass_time: Callable[[Place, float], None] = lambda place, seconds: place.runtime.pass_time(seconds)
+
+
+def _file(file: str, store: Callable[..., Any], *more: object) -> dict[str, Callable[[Place], Any]]:
+    return {
+        "open": lambda place: store(place.folder / file, place.runtime, *more),
+        "open_reader": lambda place: store(place.folder / file, place.runtime, *more, read_only=True),
+    }
+
+
+_NOTHING_IS_KEPT = "a cache that is switched off keeps nothing"
+
+LEASE_STORES = [
+    Adapter("sqlite", lambda place: SqliteLeaseStore(place.folder / "leases.db", place.runtime)),
+]
+EVENT_LOGS = [
+    Adapter("sqlite", **_file("log.db", SqliteEventLog, PARTITIONS)),
+]
+CACHE_STORES = [
+    Adapter("memory", lambda place: MemoryCache(place.runtime)),
+    Adapter(
+        "none",
+        lambda _place: NoCache(),
+        opt_outs={
+            "test_what_is_set_is_there": _NOTHING_IS_KEPT,
+            "test_any_bytes_are_kept": _NOTHING_IS_KEPT,
+            "test_add_stores_only_where_nothing_is": _NOTHING_IS_KEPT,
+            "test_one_of_many_adds_at_once_succeeds": _NOTHING_IS_KEPT,
+            "test_cas_replaces_what_the_token_was_given_for": _NOTHING_IS_KEPT,
+            "test_cas_fails_where_the_entry_was_replaced": _NOTHING_IS_KEPT,
+            "test_cas_fails_where_the_same_bytes_were_put_again": _NOTHING_IS_KEPT,
+            "test_cas_fails_where_the_entry_was_deleted": _NOTHING_IS_KEPT,
+            "test_cas_fails_where_the_entry_was_deleted_and_added_again": _NOTHING_IS_KEPT,
+            "test_one_of_many_cas_at_once_succeeds": _NOTHING_IS_KEPT,
+            "test_an_entry_ends_with_its_time": _NOTHING_IS_KEPT,
+            "test_cas_fails_where_the_entry_ended": _NOTHING_IS_KEPT,
+            "test_a_set_begins_the_time_anew": _NOTHING_IS_KEPT,
+            "test_delete_takes_one_entry": _NOTHING_IS_KEPT,
+            "test_flush_takes_all": _NOTHING_IS_KEPT,
+        },
+    ),
+]
+USER_STORES = [
+    Adapter("users-sqlite", **_file("users.db", SqliteUserStore)),
+]
+GRAPH_STORES = [
+    Adapter(
+        "graph-sqlite",
+        **_file("graph.db", SqliteGraphStore),
+        damage={
+            "lose_follower_row": lambda place, user_id, other_id: place.sqlite(
+                "graph.db", "DELETE FROM followers WHERE user_id = ? AND follower_id = ?", other_id, user_id
+            ),
+            "lose_blocked_by_row": lambda place, user_id, other_id: place.sqlite(
+                "graph.db", "DELETE FROM blocked_by WHERE user_id = ? AND other_id = ?", other_id, user_id
+            ),
+        },
+    ),
+]
+TWEET_STORES = [
+    Adapter(
+        "tweets-sqlite",
+        **_file("tweets.db", SqliteTweetStore),
+        damage={
+            "lose_list_row": lambda place, tweet_id: place.sqlite(
+                "tweets.db", "DELETE FROM user_tweets WHERE tweet_id = ?", tweet_id
+            ),
+        },
+    ),
+]
+OUTBOX_SOURCES = [*USER_STORES, *GRAPH_STORES, *TWEET_STORES]
