@@ -8,7 +8,7 @@ reader keeps seeing what was changed.)
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Sequence
 from typing import Any
 
@@ -174,5 +174,5 @@ class Cache:
 
     def _count(self, found: dict[AnyEntry, Any], missing: list[AnyEntry]) -> None:
         for result, entries in (("hit", found), ("miss", missing)):
-            for entry in entries:
-                self._metrics.cache_requests.labels(entry.kind.name, result).inc()
+            for name, times in Counter([entry.kind.name for entry in entries]).items():
+                self._metrics.cache_requests.labels(name, result).inc(times)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from murmuration_server.cache.port import CacheKey
 from murmuration_server.platform.call import Call
@@ -32,8 +32,7 @@ class Kind(Generic[T]):
         return CacheKey(id_, f"{self.name}.{self.version}:{id_}")
 
 
-@dataclass(frozen=True, slots=True)
-class Entry(Generic[T]):
+class Entry(NamedTuple, Generic[T]):
     """One thing to look up; `id` also chooses the node."""
 
     kind: Kind[T]

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from murmuration_server.platform.call import Call
 
 
-@dataclass(frozen=True, slots=True)
-class CacheKey:
+class CacheKey(NamedTuple):
     """`ring_id` (a user's or a post's id) chooses the node, so all of one user's entries lie on one node."""
 
     ring_id: int
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Cached:
+class Cached(NamedTuple):
     """A value and the token that `cas` wants."""
 
     value: bytes

@@ -40,7 +40,12 @@ class RelayPosition:
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """What a consumer group has not committed. `oldest_origin_ms` is None where nothing waits."""
+    """What a consumer group has not committed. `oldest_origin_ms`: of the records that come next in each partition;
+    None where nothing waits.
+
+    A row that its writer had to write again stands behind younger ones, but its writer acked after those were written,
+    so "what was acked before this moment is delivered" stays true.
+    """
 
     group: str
     topic: str
@@ -84,7 +89,7 @@ class EventLog(Protocol):
     def relay_position(self, call: Call, source: str) -> RelayPosition | None: ...
 
     def backlog(self, call: Call) -> list[Backlog]:
-        """Of every group that has a consumer or ever committed."""
+        """Of every group that has polled."""
         ...
 
     def trim(self, call: Call) -> int:

@@ -27,17 +27,19 @@ _MIGRATIONS = [
         grp TEXT NOT NULL, topic TEXT NOT NULL, partition INTEGER NOT NULL, next_offset INTEGER NOT NULL,
         PRIMARY KEY (grp, topic, partition)
     ) WITHOUT ROWID;
+    CREATE TABLE layout (partitions INTEGER NOT NULL);
     CREATE TABLE relay_positions (source TEXT PRIMARY KEY, open_from INTEGER NOT NULL, tails TEXT NOT NULL);
     """,
 ]
 
 
 class SqliteEventLog:
-    """`partitions` is fixed when a topic gets its first record in this file's life; keys choose among them."""
+    """`partitions`: of a new file. A file keeps the number it was made with, since keys choose among them by it."""
 
     def __init__(self, path: Path | None, runtime: Runtime, partitions: int, *, read_only: bool = False) -> None:
-        self._runtime, self._partitions = runtime, partitions
+        self._runtime = runtime
         self._db = Database(path, runtime, _MIGRATIONS, read_only=read_only)
+        self._partitions = partitions if read_only else self._fix_partitions(partitions)
         self._waiting: list[tuple[frozenset[str], Event]] = []
 
     def append(
@@ -110,6 +112,14 @@ class SqliteEventLog:
     def close(self) -> None:
         self._db.close()
 
+    def _fix_partitions(self, wanted: int) -> int:
+        def work(connection: sqlite3.Connection) -> int:
+            connection.execute("INSERT INTO layout SELECT ? WHERE NOT EXISTS (SELECT 1 FROM layout)", (wanted,))
+            fixed: int = connection.execute("SELECT partitions FROM layout").fetchone()[0]
+            return fixed
+
+        return self._db.write(Call.background(self._runtime), work)
+
     def _insert(self, connection: sqlite3.Connection, records: Iterable[NewRecord]) -> None:
         ends: dict[tuple[str, int], int] = {}
         rows = []
@@ -148,14 +158,18 @@ class _SqliteConsumer:
             self._db.write(call, lambda connection: _commit(connection, self._group, records))
 
     def _join(self, call: Call) -> None:
-        """A group begins at the beginning, and has a row from then on: nothing is trimmed before it has read it."""
+        """A group begins with the oldest record that is there, and has a row from then on: nothing is trimmed before
+        it has read it."""
         places = [(topic, partition) for topic in self._topics for partition in range(self._partitions)]
 
         def work(connection: sqlite3.Connection) -> None:
             for topic, partition in places:
                 connection.execute("INSERT OR IGNORE INTO ends VALUES (?, ?, 0)", (topic, partition))
                 connection.execute(
-                    "INSERT OR IGNORE INTO committed VALUES (?, ?, ?, 0)", (self._group, topic, partition)
+                    """INSERT OR IGNORE INTO committed SELECT ?, topic, partition, coalesce(
+                       (SELECT min(offset) FROM records r WHERE r.topic = e.topic AND r.partition = e.partition),
+                       next_offset) FROM ends e WHERE topic = ? AND partition = ?""",
+                    (self._group, topic, partition),
                 )
 
         self._db.write(call, work)

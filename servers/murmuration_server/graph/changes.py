@@ -52,7 +52,7 @@ class RelationChanges:
             if following >= self._settings.max_following:
                 raise FollowingLimit(self._settings.max_following)
         elif held is not None and held.hide_reposts == hide_reposts:
-            self.void(call, {user_id, other_id})
+            self._write(call, [held])
             return
         shard = held.shard if held else self._shard(call, user_id, other_id)
         row = RelationRow(RelationKind.FOLLOW, user_id, other_id, _version(call, held), True, hide_reposts, shard)
@@ -72,11 +72,9 @@ class RelationChanges:
                 (RelationKind.FOLLOW, other_id, user_id),
             ],
         )
-        rows = []
-        if not _stands(held):
-            rows.append(RelationRow(RelationKind.BLOCK, user_id, other_id, _version(call, held), True))
+        rows = [_begun(call, held, RelationKind.BLOCK, user_id, other_id)]
         rows += [_ended(call, row) for row in (follow, followed) if row is not None and row.standing]
-        self._write(call, rows, void={user_id, other_id})
+        self._write(call, rows)
 
     def unblock(self, call: Call, user_id: int, other_id: int) -> None:
         self._end(call, RelationKind.BLOCK, user_id, other_id)
@@ -84,10 +82,7 @@ class RelationChanges:
     def mute(self, call: Call, user_id: int, other_id: int) -> None:
         _not_oneself(user_id, other_id)
         held = self._store.get_rows(call, [(RelationKind.MUTE, user_id, other_id)])[0]
-        rows = []
-        if not _stands(held):
-            rows.append(RelationRow(RelationKind.MUTE, user_id, other_id, _version(call, held), True))
-        self._write(call, rows, void={user_id})
+        self._write(call, [_begun(call, held, RelationKind.MUTE, user_id, other_id)])
 
     def unmute(self, call: Call, user_id: int, other_id: int) -> None:
         self._end(call, RelationKind.MUTE, user_id, other_id)
@@ -116,20 +111,22 @@ class RelationChanges:
     def _end(self, call: Call, kind: RelationKind, user_id: int, other_id: int) -> None:
         _not_oneself(user_id, other_id)
         held = self._store.get_rows(call, [(kind, user_id, other_id)])[0]
-        rows = [_ended(call, held)] if held is not None and held.standing else []
-        self._write(call, rows, void={user_id, other_id})
+        if held is not None:
+            self._write(call, [_ended(call, held) if held.standing else held])
 
-    def _write(self, call: Call, rows: Sequence[RelationRow], void: set[int] | None = None) -> None:
+    def _write(self, call: Call, rows: Sequence[RelationRow]) -> None:
+        """A row that stands already is written again with its event: an earlier call may have died before it looked at
+        the clock, with its event in a bucket that is swept no more, or before it voided the entries."""
         if rows:
-            self._quota.admit()
             outbox = [
                 relations_changed(call, self._ids.next(call), rows[start : start + IMPORT_EVENT_ROWS])
                 for start in range(0, len(rows), IMPORT_EVENT_ROWS)
             ]
+            self._quota.admit(len(outbox))
             bucket = self._buckets.present()
             self._store.apply(call, rows, outbox, bucket)
             self._buckets.settle(call, self._store, bucket, outbox)
-        self.void(call, (void or set()) | {user for row in rows for user in _whose(row)})
+            self.void(call, {user for row in rows for user in _whose(row)})
 
     def void(self, call: Call, user_ids: set[int]) -> None:
         for user_id in sorted(user_ids):
@@ -149,6 +146,12 @@ def _stands(row: RelationRow | None) -> bool:
 def _version(call: Call, held: RelationRow | None) -> int:
     """A hybrid logical clock: now, but above what is held, so that a slow clock cannot undo a later change."""
     return max(call.runtime.now_ms() * 1000, held.version + 1 if held else 0)
+
+
+def _begun(call: Call, held: RelationRow | None, kind: RelationKind, user_id: int, other_id: int) -> RelationRow:
+    if held is not None and held.standing:
+        return held
+    return RelationRow(kind, user_id, other_id, _version(call, held), True)
 
 
 def _ended(call: Call, held: RelationRow) -> RelationRow:

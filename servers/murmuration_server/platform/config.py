@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 DAY_MS = 86_400_000
+PREFIX = "MURMURATION_"
 
 
 class ConfigError(Exception):
@@ -31,9 +33,10 @@ class ServerSettings(_Section):
     )
     threads: int = Field(default=16, ge=1, le=256)
     max_concurrent_calls: int = Field(default=512, ge=1)
-    max_message_bytes: int = Field(default=1 << 20, ge=1024)
+    max_message_bytes: int = Field(default=4 << 20, ge=1024)
     default_deadline_seconds: float = Field(default=10.0, gt=0)
     max_deadline_seconds: float = Field(default=60.0, gt=0)
+    max_stream_seconds: float = Field(default=3600.0, gt=0, description="of calls that stream requests, as imports")
     drain_seconds: float = Field(default=10.0, ge=0)
 
 
@@ -56,6 +59,12 @@ class TimelineSettings(_Section):
     view_merge_authors: int = Field(default=64, ge=1, description="more followed pull authors are found by scanning")
     cursor_age_ms: int = Field(default=DAY_MS, ge=1)
 
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.activity_margin_ms >= self.activity_horizon_ms:
+            raise ValueError("activity_margin_ms must be less than activity_horizon_ms")
+        return self
+
 
 class TweetSettings(_Section):
     recent_size: int = Field(default=800, ge=1, description="recent candidates kept of an author in the cache")
@@ -71,12 +80,19 @@ class GraphSettings(_Section):
     mode_refresh_ms: int = Field(default=1000, ge=1, description="how late a writer may read an author's mode")
     max_blocks_cached: int = Field(default=4096, ge=1)
 
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.push_below_followers > self.pull_above_followers:
+            raise ValueError("push_below_followers must not be greater than pull_above_followers")
+        return self
+
 
 class FanoutSettings(_Section):
     page_size: int = Field(default=1000, ge=1, description="followers written at a time")
     large_followers: int = Field(default=2000, ge=1, description="authors with more go through the large lane")
     batch: int = Field(default=256, ge=1, description="records taken from the log at a time")
-    partitions: int = Field(default=4, ge=1)
+    partitions: int = Field(default=4, ge=1, description="of a new log; a log keeps its number")
+    consumer_wait_ms: int = Field(default=100, ge=0, description="how long a consumer waits for records at a time")
     backfill_size: int = Field(default=100, ge=1, description="a new followee's posts written into the home")
     rebuild_size: int = Field(default=1200, ge=1, description="posts written into a rebuilt home")
 
@@ -87,11 +103,17 @@ class OutboxSettings(_Section):
     resweep_ms: int = Field(default=60_000, ge=0, description="how long after its end a bucket is swept last")
     margin_ms: int = Field(default=10_000, ge=0, description="clock skew allowed between writers and the relay")
 
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.margin_ms >= self.bucket_ms + self.resweep_ms:
+            raise ValueError("margin_ms must be less than bucket_ms + resweep_ms, or no write could ever settle")
+        return self
+
 
 class Settings(BaseSettings):
     """All settings, with their defaults."""
 
-    model_config = SettingsConfigDict(env_prefix="MURMURATION_", env_nested_delimiter="__", extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True)
     data: Path = Path("murmuration-data")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     server: ServerSettings = ServerSettings()
@@ -124,8 +146,19 @@ def load(path: Path | None = None) -> Settings:
             raise ConfigError(f"Cannot read the configuration {path}: {error.strerror}.") from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise ConfigError(f"{path} is not TOML: {error}.") from error
+    unknown = [key for key in values if key not in Settings.model_fields] + _unknown_variables()
+    if unknown:
+        raise ConfigError(f"The configuration is not usable: unknown {', '.join(sorted(unknown))}.")
     try:
         return Settings(**values)  # type: ignore[arg-type]
+    except SettingsError as error:
+        raise ConfigError(f"The environment is not usable: {error}.") from error
     except ValidationError as error:
         faults = "; ".join(f"{'.'.join(str(part) for part in e['loc'])}: {e['msg']}" for e in error.errors())
         raise ConfigError(f"The configuration is not usable: {faults}.") from error
+
+
+def _unknown_variables() -> list[str]:
+    """Variables with our prefix that name no section; within a section the model itself refuses unknown keys."""
+    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+    return [name for name in os.environ if name.upper().startswith(PREFIX) and name.upper().split("__")[0] not in known]

@@ -72,7 +72,7 @@ class Dispatcher:
         started = self._runtime.monotonic()
         code = "OK"
         try:
-            call = self._make_call(metadata, timeout)
+            call = self._make_call(metadata, timeout, method)
             request: object
             if method.streams_requests:
                 request = self._parse_stream(method, cast(Iterator[bytes], payload))
@@ -96,7 +96,7 @@ class Dispatcher:
         for payload in payloads:
             yield _parse(method, payload)
 
-    def _make_call(self, metadata: Metadata, timeout: float | None) -> Call:
+    def _make_call(self, metadata: Metadata, timeout: float | None, method: _Method) -> Call:
         actor, priority, request_id, traceparent = 0, Priority.NORMAL, "", ""
         for key, value in metadata:
             if key == ACTOR_METADATA:
@@ -110,7 +110,8 @@ class Dispatcher:
         seconds = self._settings.default_deadline_seconds if timeout is None or timeout > NO_DEADLINE else timeout
         if seconds <= 0:
             raise DeadlineExceeded
-        deadline = self._runtime.monotonic() + min(seconds, self._settings.max_deadline_seconds)
+        most = self._settings.max_stream_seconds if method.streams_requests else self._settings.max_deadline_seconds
+        deadline = self._runtime.monotonic() + min(seconds, most)
         if not request_id:
             request_id = f"{self._runtime.random.getrandbits(64):016x}"
         return Call(actor, deadline, self._runtime, priority, request_id, traceparent)

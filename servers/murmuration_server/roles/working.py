@@ -39,7 +39,6 @@ from murmuration_server.users.store import UserStore
 
 RELATIONS_GROUP, REBUILD_GROUP = "relations-follower", "rebuilder"
 RELAY_IDLE_SECONDS = 0.005
-CONSUMER_WAIT_SECONDS = 0.1
 LARGE_JOBS_A_STEP = 2
 RELATION_EVENTS_A_STEP = 64
 
@@ -79,7 +78,8 @@ def build_working(
     reads.bind(internal_tweet.DESCRIPTOR.services_by_name["TweetReadService"], TweetReadService(ports.tweets))
 
     def consume(group: str, topic: str, handler: Handler, batch: int) -> ConsumeStep:
-        return ConsumeStep(ports.log, group, [topic], handler, metrics, batch, CONSUMER_WAIT_SECONDS)
+        wait_seconds = settings.fanout.consumer_wait_ms / 1000
+        return ConsumeStep(ports.log, group, [topic], handler, metrics, batch, wait_seconds)
 
     def deliver(lane: str, batch: int) -> tuple[str, Step, float]:
         handler = Delivery(lane, ports.homes, ports.states, graph, metrics, settings.fanout, settings.timeline)

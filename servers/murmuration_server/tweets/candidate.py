@@ -24,6 +24,7 @@ class Mode(enum.IntEnum):
     PULL = 2
 
 
+_KINDS = {int(kind): kind for kind in TweetKind}
 _KIND_BITS, _SELF_THREAD_BIT, _PULL_BIT = 0b11, 0b100, 0b1000
 
 
@@ -38,7 +39,7 @@ class Candidate(NamedTuple):
 
     @property
     def kind(self) -> TweetKind:
-        return TweetKind(self.flags & _KIND_BITS)
+        return _KINDS[self.flags & _KIND_BITS]
 
     @property
     def mode(self) -> Mode:

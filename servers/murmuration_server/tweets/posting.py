@@ -133,8 +133,14 @@ class Posting:
         """What an earlier call with this request_id has stored, if it got so far. Raises `TweetNotFound` where it was
         deleted since."""
         record = self._store.get_many(call, [tweet_id]).get(tweet_id)
-        if record is not None and record.deleted:
+        if record is None:
+            return None
+        if record.deleted:
             raise TweetNotFound(tweet_id)
+        # That call may have died before it looked at the clock, with its event in a bucket that is swept no more.
+        event, bucket = [tweet_created(call, record.candidate)], self._buckets.present()
+        self._store.append_outbox(call, bucket, event)
+        self._buckets.settle(call, self._store, bucket, event)
         return record
 
     def _subject(self, call: Call, author_id: int, tweet_id: int) -> TweetRecord:

@@ -31,6 +31,10 @@ class Accounts:
             raise HandleTaken(handle)
         if holder.digest != digest:
             raise RequestIdReused
+        # That call may have died before it looked at the clock, with its event in a bucket that is swept no more.
+        event, bucket = [user_created(call, holder)], self._buckets.present()
+        self._store.append_outbox(call, bucket, event)
+        self._buckets.settle(call, self._store, bucket, event)
         return holder
 
     def import_many(self, call: Call, names: Sequence[tuple[str, str]]) -> tuple[list[int], int]:
