@@ -69,6 +69,7 @@ class TimelineSettings(_Section):
 class TweetSettings(_Section):
     recent_size: int = Field(default=800, ge=1, description="recent candidates kept of an author in the cache")
     request_id_ms: int = Field(default=DAY_MS, ge=1, description="how long a request_id is remembered")
+    late_retry_ms: int = Field(default=60_000, ge=0, description="a retry later than this finishes its post as PUSH")
 
 
 class GraphSettings(_Section):
@@ -122,6 +123,12 @@ class Settings(BaseSettings):
     graph: GraphSettings = GraphSettings()
     fanout: FanoutSettings = FanoutSettings()
     outbox: OutboxSettings = OutboxSettings()
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.tweets.late_retry_ms > self.timeline.view_reread_ms:
+            raise ValueError("tweets.late_retry_ms must not be greater than timeline.view_reread_ms")
+        return self
 
     @classmethod
     def settings_customise_sources(

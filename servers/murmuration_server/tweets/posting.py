@@ -99,7 +99,7 @@ class Posting:
         if request_id:
             claim = self._claim(call, Claim(author_id, method, request_id, digest, tweet_id, mode, time_ms(tweet_id)))
             if claim.tweet_id != tweet_id:
-                tweet_id, mode = claim.tweet_id, Mode(claim.mode)
+                tweet_id, mode = claim.tweet_id, self._mode_of(call, claim)
                 done = self._finished(call, tweet_id)
                 if done is not None:
                     return done
@@ -128,6 +128,12 @@ class Posting:
         if held.digest != claim.digest:
             raise RequestIdReused
         return held
+
+    def _mode_of(self, call: Call, claim: Claim) -> Mode:
+        """Views of PULL posts read only a recent range of ids again, so a post that is finished under an id older than
+        that must be pushed to be seen."""
+        late = call.runtime.now_ms() - claim.claimed_ms > self._settings.late_retry_ms
+        return Mode.PUSH if late else Mode(claim.mode)
 
     def _finished(self, call: Call, tweet_id: int) -> TweetRecord | None:
         """What an earlier call with this request_id has stored, if it got so far. Raises `TweetNotFound` where it was

@@ -1,0 +1,159 @@
+"""`make prove`: breaks the code on purpose, one promise or guard at a time, and sees its test fail.
+
+Each file in tests/breaks/ is a patch with two lines in front of it:
+
+    # breaks: what it breaks, in one sentence
+    # test: the pytest node id that must fail then
+
+The named tests first pass together on an unchanged scratch copy; then each patch is applied to a scratch copy, where
+its test must fail, and is taken back. The working tree is never touched.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from queue import SimpleQueue
+
+ROOT = Path(__file__).resolve().parent.parent
+BREAKS = ROOT / "tests" / "breaks"
+TEST_SECONDS = 240
+PYTEST_TESTS_FAILED = 1
+
+
+@dataclass(frozen=True)
+class Break:
+    path: Path
+    sentence: str
+    test: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    broken: Break
+    proven: bool
+    reason: str
+    seconds: float
+
+
+def read_break(path: Path) -> Break:
+    """Raises ValueError where the two lines are missing."""
+    header = {}
+    for line in path.read_text().splitlines():
+        if not line.startswith("# "):
+            break
+        key, _, value = line[2:].partition(": ")
+        header[key] = value.strip()
+    if not header.get("breaks") or "::" not in header.get("test", ""):
+        raise ValueError(f"{path.name}: needs the lines `# breaks: …` and `# test: file::test` in front of the patch")
+    return Break(path, header["breaks"], header["test"])
+
+
+def scratch_copy(folder: Path) -> Path:
+    """The tree as it is, without what git ignores."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+    )
+    for name in listed.stdout.decode().split("\0"):
+        source = ROOT / name
+        if name and source.is_file():
+            target = folder / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, target)
+    return folder
+
+
+def run_tests(scratch: Path, tests: list[str]) -> subprocess.CompletedProcess[str]:
+    packages = os.pathsep.join(str(scratch / part) for part in ("protos", "servers", "clients"))
+    environment = os.environ | {"PYTHONPATH": packages, "PYTHONDONTWRITEBYTECODE": "1", "HYPOTHESIS_DATABASE": "none"}
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
+    return subprocess.run(
+        command, cwd=scratch, env=environment, capture_output=True, text=True, timeout=TEST_SECONDS, check=False
+    )
+
+
+def git_apply(scratch: Path, patch: Path, *options: str) -> str:
+    """What git says where the patch does not apply; empty where it did."""
+    done = subprocess.run(
+        ["git", "apply", "--recount", *options, str(patch)], cwd=scratch, capture_output=True, text=True, check=False
+    )
+    return done.stderr.strip() if done.returncode else ""
+
+
+def prove(scratch: Path, broken: Break) -> Verdict:
+    started = time.monotonic()
+    refused = git_apply(scratch, broken.path)
+    if refused:
+        return Verdict(broken, False, f"the patch does not apply: {refused}", 0.0)
+    try:
+        done = run_tests(scratch, [broken.test])
+        proven = done.returncode == PYTEST_TESTS_FAILED
+        last = (done.stdout.strip().splitlines() or [""])[-1]
+        reason = "" if proven else f"the test did not fail: {last}"
+    except subprocess.TimeoutExpired:
+        proven, reason = False, f"the test did not end within {TEST_SECONDS} s"
+    git_apply(scratch, broken.path, "-R")
+    return Verdict(broken, proven, reason, time.monotonic() - started)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="make prove", description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", help="only breaks whose file name contains one of these")
+    parser.add_argument("--jobs", type=int, default=2, help="scratch copies that work at once")
+    parser.add_argument("--list", action="store_true", help="name the breaks and their tests, and run nothing")
+    arguments = parser.parse_args()
+    breaks = [read_break(path) for path in sorted(BREAKS.glob("*.patch"))]
+    breaks = [one for one in breaks if not arguments.names or any(name in one.path.name for name in arguments.names)]
+    if arguments.list:
+        for one in breaks:
+            print(f"{one.path.stem:32} {one.test}\n{'':32} {one.sentence}")
+        return 0
+    with tempfile.TemporaryDirectory(prefix="murmuration-prove-") as folder:
+        return _prove_all(breaks, Path(folder), arguments.jobs)
+
+
+def _prove_all(breaks: list[Break], folder: Path, jobs: int) -> int:
+    copies: SimpleQueue[Path] = SimpleQueue()
+    for number in range(jobs):
+        copies.put(scratch_copy(folder / str(number)))
+    first = copies.get()
+    tests = sorted({one.test for one in breaks})
+    print(f"{len(tests)} tests on the unchanged code …", flush=True)
+    unchanged = run_tests(first, ["-n", str(jobs), *tests])
+    copies.put(first)
+    if unchanged.returncode:
+        print(unchanged.stdout[-3000:], "\nA named test fails on the unchanged code, or is not there.", sep="")
+        return 1
+
+    def one(broken: Break) -> Verdict:
+        scratch = copies.get()
+        try:
+            return prove(scratch, broken)
+        finally:
+            copies.put(scratch)
+
+    failed = 0
+    with ThreadPoolExecutor(jobs) as pool:
+        for number, verdict in enumerate(pool.map(one, breaks), start=1):
+            mark = "ok  " if verdict.proven else "FAIL"
+            print(f"{mark} {number:3}/{len(breaks)} {verdict.seconds:5.1f} s  {verdict.broken.sentence}", flush=True)
+            if not verdict.proven:
+                failed += 1
+                print(f"     {verdict.broken.path.name}: {verdict.reason}", flush=True)
+    print(f"{len(breaks) - failed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
