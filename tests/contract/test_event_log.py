@@ -8,7 +8,7 @@ import pytest
 
 from murmuration_server.eventlog.port import EventLog, NewRecord, Record, RelayPosition
 from murmuration_server.platform.call import Call
-from tests.support.contract_adapters import EVENT_LOGS, PARTITIONS, Place
+from tests.support.contract_adapters import EVENT_LOGS, PARTITIONS
 from tests.support.contract_clock import START_MS
 from tests.support.contract_threads import PATIENCE_SECONDS, at_once
 from tests.support.factories import id_at, new_record
@@ -303,23 +303,3 @@ def test_another_process_reads_positions_and_backlogs(store: EventLog, open_read
     store.append(call, [new_record("topic", 1)], relayed=RelayPosition("source", 1))
     assert backlog(reader, call) == (1, START_MS)
     assert reader.relay_position(call, "source") == RelayPosition("source", 1)
-
-
-def test_partitions_stay_as_they_were_when_the_setting_changes(
-    place: Place, call: Call, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Only the file's first number counts, so keys keep their partitions and no group misses one."""
-    from murmuration_server.eventlog.sqlite import SqliteEventLog
-
-    def reopened(partitions: int) -> EventLog:
-        log: EventLog = place.keep(SqliteEventLog(place.folder / "log.db", place.runtime, partitions))
-        return log
-
-    log = reopened(3)
-    append(log, call, *(new_record("topic", key, b"before") for key in range(1, 30)))
-    log.close()  # type: ignore[attr-defined]
-    log = reopened(1)
-    append(log, call, *(new_record("topic", key, b"after") for key in range(1, 30)))
-    records = log.consumer("group", ["topic"]).poll(call, 100)
-    assert len(records) == 58, "a new group reads all partitions"
-    assert len({(record.key, record.partition) for record in records}) == 29, "keys stay where they were"

@@ -93,7 +93,7 @@ class EventLog(Protocol):
         ...
 
     def trim(self, call: Call) -> int:
-        """Drops what every group has committed; answers how many records."""
+        """Drops what every group has committed, and the oldest of what nobody reads; answers how many records."""
         ...
 
 

@@ -33,6 +33,10 @@ _MIGRATIONS = [
 ]
 
 
+KEPT_WITHOUT_READERS = 50_000
+"""Records a partition of a topic that no group reads."""
+
+
 class SqliteEventLog:
     """`partitions`: of a new file. A file keeps the number it was made with, since keys choose among them by it."""
 
@@ -96,7 +100,9 @@ class SqliteEventLog:
     def trim(self, call: Call) -> int:
         def work(connection: sqlite3.Connection) -> int:
             floors = connection.execute(
-                "SELECT topic, partition, min(next_offset) FROM committed GROUP BY topic, partition"
+                """SELECT e.topic, e.partition, coalesce(min(c.next_offset), e.next_offset - ?)
+                   FROM ends e LEFT JOIN committed c USING (topic, partition) GROUP BY e.topic, e.partition""",
+                (KEPT_WITHOUT_READERS,),
             ).fetchall()
             dropped = 0
             for topic, partition, floor in floors:

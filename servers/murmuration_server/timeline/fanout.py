@@ -87,6 +87,7 @@ class Delivery:
         which the job goes on. A step that ends in between begins again at that point."""
         after = self._homes.progress(call, candidate.tweet_id, shard)
         if after == JOB_DONE:
+            self._finished.append(Progress(candidate.tweet_id, shard, after))
             return rows
         exhausted, pages = False, 0
         while not exhausted:

@@ -54,8 +54,8 @@ class HomeStore(Protocol):
         ...
 
     def expire(self, call: Call, after_user: int, users: int, below_id: int) -> int:
-        """Drops rows with ids below `below_id` of the next `users` users above `after_user`; answers the last of them,
-        0 where there are none."""
+        """Drops rows with ids below `below_id` of the next `users` users above `after_user`, and resume points of posts
+        that old; answers the last of these users, 0 where there are none."""
         ...
 
 

@@ -87,12 +87,13 @@ class SqliteHomeStore:
         )
         if not ids:
             return 0
-        self._db.write(
-            call,
-            lambda connection: connection.executemany(
-                "DELETE FROM home WHERE user_id = ? AND tweet_id < ?", [(user_id, below_id) for user_id in ids]
-            ),
-        )
+
+        def work(connection: sqlite3.Connection) -> None:
+            drop = "DELETE FROM home WHERE user_id = ? AND tweet_id < ?"
+            connection.executemany(drop, [(user_id, below_id) for user_id in ids])
+            connection.execute("DELETE FROM progress WHERE tweet_id < ?", (below_id,))
+
+        self._db.write(call, work)
         return int(ids[-1])
 
     def close(self) -> None:
