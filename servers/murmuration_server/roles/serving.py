@@ -121,7 +121,7 @@ def build_serving(ports: ServingPorts, settings: Settings, runtime: Runtime, met
     watermark = Watermark(ports.tweets, ports.log, runtime, metrics)
     activity = Activity(ports.states, ids, buckets, quota, settings.timeline)
     sources = SourceFinder(ports.homes, tweets, view, settings.timeline)
-    homes = HomeReader(sources, activity, view, graph, tweets, settings.timeline)
+    homes = HomeReader(sources, activity, graph, tweets, users, cache, settings.timeline)
     cursors = Cursors(ports.keys, runtime, settings.timeline.cursor_age_ms)
     timeline = TimelineService(homes, cursors, view, watermark, tweets, users, metrics, settings.timeline)
     public.bind(_service(timeline_pb2, "TimelineService"), timeline)

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from murmuration_server.cache.cache import Cache
+from murmuration_server.cache.entries import Entry as CacheEntry
 from murmuration_server.graph.client import GraphClient
 from murmuration_server.platform.call import Call
 from murmuration_server.platform.config import TimelineSettings
-from murmuration_server.platform.errors import DeadlineExceeded
+from murmuration_server.platform.errors import DeadlineExceeded, UserNotFound
 from murmuration_server.platform.ids import MAX_ID, floor_id
 from murmuration_server.timeline.activity import Activity
 from murmuration_server.timeline.cursor import Cursor, Query
 from murmuration_server.timeline.merge import Entry, merge
-from murmuration_server.timeline.pull_view import PullView
 from murmuration_server.timeline.rules import (
     Reader,
     allowed_by_content,
@@ -22,7 +23,8 @@ from murmuration_server.timeline.rules import (
     repeats,
 )
 from murmuration_server.timeline.sources import Range, SourceFinder
-from murmuration_server.tweets.client import Candidate, TweetClient, TweetKind, TweetRecord
+from murmuration_server.tweets.client import Candidate, Recent, TweetClient, TweetKind, TweetRecord
+from murmuration_server.users.client import UserClient
 
 ANSWER_SECONDS = 0.2
 """Kept back of a call's time for making the answer."""
@@ -44,13 +46,14 @@ class HomeReader:
         self,
         sources: SourceFinder,
         activity: Activity,
-        view: PullView,
         graph: GraphClient,
         tweets: TweetClient,
+        users: UserClient,
+        cache: Cache,
         settings: TimelineSettings,
     ) -> None:
-        self._sources, self._activity, self._view = sources, activity, view
-        self._graph, self._tweets, self._settings = graph, tweets, settings
+        self._sources, self._activity, self._cache = sources, activity, cache
+        self._graph, self._tweets, self._users, self._settings = graph, tweets, users, settings
 
     def first(self, call: Call, query: Query) -> Cursor:
         """The cursor of a walk's beginning: it fixes how far back the walk goes."""
@@ -59,16 +62,25 @@ class HomeReader:
 
     def read(self, call: Call, query: Query, cursor: Cursor, size: int) -> HomePage:
         within = call.within(self._settings.read_budget_ms / 1000)
+        reader, own = self._look_up(call, query.reader_id)
         complete_since = self._activity.enter(call, query.reader_id)
-        relations = self._graph.relations(call, query.reader_id)
-        reader = Reader(query.reader_id, relations, relations.barred)
         ids = Range(cursor.before_id, cursor.from_id)
-        found = self._sources.find(within, query.reader_id, relations, complete_since, ids, 2 * size)
+        found = self._sources.find(within, reader, own, complete_since, ids, 2 * size)
         page = HomePage(partial=found.partial)
         feed = _Feed(merge(found.iterators), self, within, reader, page)
         self._fill(page, feed, query, cursor, size)
         page.partial = page.partial or (feed.out_of_time and not page.entries)
         return page
+
+    def _look_up(self, call: Call, user_id: int) -> tuple[Reader, Recent]:
+        """All that is kept of a reader under his own id, in one look-up. Raises `UserNotFound`."""
+        user = CacheEntry(self._users.record_kind, user_id)
+        relations = CacheEntry(self._graph.relations_kind, user_id)
+        recent = CacheEntry(self._tweets.recent_kind, user_id)
+        found = self._cache.get_many(call, [user, relations, recent])
+        if user not in found:
+            raise UserNotFound(user_id)
+        return Reader(user_id, found[relations], found[relations].barred), found[recent]
 
     def _fill(self, page: HomePage, feed: _Feed, query: Query, cursor: Cursor, size: int) -> None:
         counted, position = cursor.counted, cursor.before_id

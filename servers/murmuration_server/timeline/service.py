@@ -43,7 +43,6 @@ class TimelineService:
         size = page_size(request.page_size, DEFAULT_PAGE, self._settings.max_page_size)
         if request.since_tweet_id < 0:
             raise InvalidField("since_tweet_id", "must be 0 or an id")
-        self._users.require(call, reader_id)
         query = Query(reader_id, request.since_tweet_id, request.exclude_replies, request.exclude_reposts)
         token = request.page_token
         cursor = self._cursors.open(query, token) if token else self._homes.first(call, query)

@@ -12,6 +12,7 @@ from murmuration_server.platform.errors import DeadlineExceeded
 from murmuration_server.timeline.merge import Found, Older, below, deeper, listed, paged
 from murmuration_server.timeline.pull_view import PullView, Snapshot
 from murmuration_server.timeline.reasons import Reason
+from murmuration_server.timeline.rules import Reader
 from murmuration_server.timeline.store import INCOMPLETE, HomeStore
 from murmuration_server.tweets.client import Candidate, Recent, TweetClient
 
@@ -39,16 +40,14 @@ class SourceFinder:
     def __init__(self, homes: HomeStore, tweets: TweetClient, view: PullView, settings: TimelineSettings) -> None:
         self._homes, self._tweets, self._view, self._settings = homes, tweets, view, settings
 
-    def find(
-        self, call: Call, user_id: int, relations: Relations, complete_since: int, ids: Range, first: int
-    ) -> Sources:
-        """`first`: how many candidates to read from the stored home at first."""
-        found = Sources()
+    def find(self, call: Call, reader: Reader, own: Recent, complete_since: int, ids: Range, first: int) -> Sources:
+        """`own`: the reader's own newest posts. `first`: how many candidates to read from the stored home at first."""
+        found, user_id, relations = Sources(), reader.user_id, reader.relations
         rebuilding = complete_since == INCOMPLETE
         pulled = sorted(relations.following) if rebuilding else list(relations.not_backfilled)
-        recent = self._recent(call, [user_id, *pulled], found)
-        self._add_recent(call, found, recent, {user_id: Reason.OWN}, ids)
+        self._add_recent(call, found, {user_id: own}, {user_id: Reason.OWN}, ids)
         if pulled:
+            recent = self._recent(call, pulled, found)
             reason = Reason.REBUILT if rebuilding else Reason.JUST_FOLLOWED
             self._add_recent(call, found, recent, dict.fromkeys(pulled, reason), ids)
         if not rebuilding:
