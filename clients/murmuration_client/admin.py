@@ -11,7 +11,7 @@ from murmuration.v1 import tweet_pb2
 from murmuration_client.caller import Calls, in_batches
 from murmuration_client.status import from_rpc
 
-# The server takes 5,000 of each in a message, and a message of 1 MiB: an account with the longest name is 230 bytes,
+# The server takes 5,000 of each in a message, and a message of 4 MiB: an account with the longest name is 230 bytes,
 # a follow 40.
 USERS_IN_A_MESSAGE = 2_000
 FOLLOWS_IN_A_MESSAGE = 5_000

@@ -39,8 +39,9 @@ def up(
     data: DataOption = None,
     port: Annotated[int | None, typer.Option("--port", help="Where to serve; 0: any. Default: 7700.")] = None,
     metrics_port: Annotated[
-        int, typer.Option("--metrics-port", help="/metrics of the serving process; the worker's is the next; 0: any.")
-    ] = DEFAULT_METRICS_PORT,
+        int | None,
+        typer.Option("--metrics-port", help="Of the serving process; the worker's is the next; 0: any. Default: 7701."),
+    ] = None,
     config: ConfigOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Say events as JSON, one a line.")] = False,
 ) -> None:
@@ -52,6 +53,8 @@ def up(
     os.environ.update(environment)
     settings = _load(config)
     _refuse_other_addresses(settings)
+    if settings.server.metrics_port is None:
+        environment["MURMURATION_SERVER__METRICS_PORT"] = str(DEFAULT_METRICS_PORT)
     supervisor = Supervisor(environment, config, _sayer(settings, as_json))
     try:
         raise typer.Exit(supervisor.run())
@@ -92,6 +95,22 @@ def serve(
     except (StoreUnusable, ConfigError) as error:
         tell({"error": str(error)})
         raise typer.Exit(1) from error
+
+
+@app.command()
+def demo(
+    seed: Annotated[int | None, typer.Option("--seed", min=0, help="Repeats a run. Default: random.")] = None,
+    graph: Annotated[
+        Path | None, typer.Option("--graph", help="Lines of follower<TAB>followee, plain or gzip.")
+    ] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the system running at the end.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON document.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Only 2,000 followers.")] = False,
+) -> None:
+    """Shows in a minute what the system does, and that it is right: a real graph, a celebrity, a crash."""
+    from murmuration_server.demo.run import Options, run_demo
+
+    raise typer.Exit(run_demo(Options(seed=seed, graph=graph, keep=keep, as_json=as_json, quick=quick)))
 
 
 @app.command()

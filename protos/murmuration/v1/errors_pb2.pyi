@@ -54,7 +54,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_CANCELLED: _ErrorReason.ValueType  # 17
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
-    """Why a call failed: the `reason` of the google.rpc.ErrorInfo (domain "murmuration") that every error carries.
+    """Why a call failed: the `reason` of the google.rpc.ErrorInfo (domain "murmuration") that every error of a service carries.
     Callers branch on this, never on a message's text.
     """
 

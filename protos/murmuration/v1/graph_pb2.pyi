@@ -322,7 +322,7 @@ class BatchGetRelationshipsResponse(_message.Message):
     RELATIONSHIPS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def relationships(self) -> _containers.RepeatedCompositeFieldContainer[Global___Relationship]:
-        """In the order asked for."""
+        """Each user once, in the order asked for."""
 
     def __init__(
         self,

@@ -210,7 +210,7 @@ class ListHomeTimelineResponse(_message.Message):
 
     @_builtins.property
     def users(self) -> _containers.RepeatedCompositeFieldContainer[_user_pb2.User]:
-        """Every author, reposted author of the items, once."""
+        """Every author and reposted author of the items, once."""
 
     @_builtins.property
     def state(self) -> Global___TimelineState: ...

@@ -226,6 +226,7 @@ class Media(_message.Message):
     content_type: _builtins.str
     """image/jpeg, image/png, image/gif, image/webp or video/mp4."""
     size_bytes: _builtins.int
+    """0: unknown; at most 512 MiB."""
     alt_text: _builtins.str
     """At most 1,000 characters."""
     def __init__(

@@ -11,12 +11,13 @@ from murmuration_server.platform.call import Call
 from murmuration_server.platform.runtime import Runtime
 
 ENTRY_OVERHEAD_BYTES = 200
+DEFAULT_BYTES = 64 << 20
 
 
 class MemoryCache:
     """Right only where one process both serves and writes what is cached, as in the embedded default."""
 
-    def __init__(self, runtime: Runtime, max_bytes: int = 64 << 20) -> None:
+    def __init__(self, runtime: Runtime, max_bytes: int = DEFAULT_BYTES) -> None:
         self._runtime, self._max_bytes = runtime, max_bytes
         self._lock = runtime.lock()
         self._entries: OrderedDict[CacheKey, tuple[Cached, float]] = OrderedDict()

@@ -105,7 +105,9 @@ class RelationChanges:
 
     def repair(self, call: Call, rows: Sequence[RelationRow]) -> None:
         """Writes rows of the log again and voids the entries again: mends a writer that died in between."""
-        self._store.apply(call, rows, (), 0)
+        lacking = self._store.lacking(call, rows)
+        if lacking:
+            self._store.apply(call, lacking, (), 0)
         self.void(call, {user for row in rows for user in _whose(row)})
 
     def _end(self, call: Call, kind: RelationKind, user_id: int, other_id: int) -> None:

@@ -62,6 +62,7 @@ class GraphService:
     ) -> api.BatchGetRelationshipsResponse:
         actor = call.actor()
         others = check_ids("user_ids", request.user_ids, BATCH)
+        self._users.require(call, actor)
         return api.BatchGetRelationshipsResponse(
             relationships=[self._relationship(call, actor, other) for other in others]
         )
@@ -70,6 +71,7 @@ class GraphService:
         user_id = check_id("user_id", request.user_id)
         size = page_size(request.page_size, DEFAULT_PAGE, MAX_PAGE)
         after = self._follower_tokens.position(user_id, request.page_token) or 0
+        self._users.require(call, user_id)
         ids = self._store.list_page(call, user_id, of_followers=True, after=after, limit=size + 1)
         token = self._follower_tokens.make(user_id, ids[size - 1]) if len(ids) > size else ""
         return api.ListFollowersResponse(user_ids=ids[:size], next_page_token=token)
@@ -78,6 +80,7 @@ class GraphService:
         user_id = check_id("user_id", request.user_id)
         size = page_size(request.page_size, DEFAULT_PAGE, MAX_PAGE)
         after = self._following_tokens.position(user_id, request.page_token) or 0
+        self._users.require(call, user_id)
         ids = self._store.list_page(call, user_id, of_followers=False, after=after, limit=size + 1)
         token = self._following_tokens.make(user_id, ids[size - 1]) if len(ids) > size else ""
         return api.ListFollowingResponse(user_ids=ids[:size], next_page_token=token)

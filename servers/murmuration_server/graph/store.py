@@ -34,10 +34,11 @@ class RelationRow:
     shard: int = 0
 
     def wins_over(self, held: RelationRow | None) -> bool:
-        """The greater version wins; on a tie the removal does, so both directions resolve alike."""
-        if held is None or self.version != held.version:
-            return held is None or self.version > held.version
-        return held.standing and not self.standing
+        """The greater version wins; on a tie the removal does, then what shows less: so any order ends alike."""
+        return held is None or self._rank() > held._rank()
+
+    def _rank(self) -> tuple[int, bool, bool]:
+        return self.version, not self.standing, self.hide_reposts
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,10 @@ class GraphStore(OutboxSource, Protocol):
 
         Applying the same rows again, later, or in another order gives the same state.
         """
+        ...
+
+    def lacking(self, call: Call, rows: Sequence[RelationRow]) -> list[RelationRow]:
+        """Of rows that were written once, those of which a direction is older than it says. Changes nothing."""
         ...
 
     def mark_backfilled(self, call: Call, marks: Sequence[BackfillMark]) -> None: ...

@@ -29,7 +29,7 @@ class ServerSettings(_Section):
         default=None,
         ge=0,
         le=65535,
-        description="the worker has the next; 0: any; absent: none",
+        description="the worker has the next; 0: any; absent: murmurd up chooses 7701",
     )
     threads: int = Field(default=16, ge=1, le=256)
     max_concurrent_calls: int = Field(default=512, ge=1)
@@ -37,6 +37,7 @@ class ServerSettings(_Section):
     default_deadline_seconds: float = Field(default=10.0, gt=0)
     max_deadline_seconds: float = Field(default=60.0, gt=0)
     max_stream_seconds: float = Field(default=3600.0, gt=0, description="of calls that stream requests, as imports")
+    cache_bytes: int = Field(default=64 << 20, ge=1 << 16, description="of the cache within the serving process")
     drain_seconds: float = Field(default=10.0, ge=0)
 
 
@@ -106,8 +107,8 @@ class OutboxSettings(_Section):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if self.margin_ms >= self.bucket_ms + self.resweep_ms:
-            raise ValueError("margin_ms must be less than bucket_ms + resweep_ms, or no write could ever settle")
+        if self.margin_ms > self.resweep_ms:
+            raise ValueError("margin_ms must not be greater than resweep_ms, or writes at a bucket's end never settle")
         return self
 
 
@@ -153,16 +154,19 @@ def load(path: Path | None = None) -> Settings:
             raise ConfigError(f"Cannot read the configuration {path}: {error.strerror}.") from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise ConfigError(f"{path} is not TOML: {error}.") from error
-    unknown = [key for key in values if key not in Settings.model_fields] + _unknown_variables()
-    if unknown:
-        raise ConfigError(f"The configuration is not usable: unknown {', '.join(sorted(unknown))}.")
+    faults = [f"{key}: unknown" for key in values if key not in Settings.model_fields]
+    faults += [f"{name}: unknown" for name in _unknown_variables()]
+    known = {key: value for key, value in values.items() if key in Settings.model_fields}
+    settings = None
     try:
-        return Settings(**values)  # type: ignore[arg-type]
+        settings = Settings(**known)  # type: ignore[arg-type]
     except SettingsError as error:
-        raise ConfigError(f"The environment is not usable: {error}.") from error
+        faults.append(str(error))
     except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(str(part) for part in e['loc'])}: {e['msg']}" for e in error.errors())
-        raise ConfigError(f"The configuration is not usable: {faults}.") from error
+        faults += [f"{'.'.join(str(part) for part in e['loc'])}: {e['msg']}" for e in error.errors()]
+    if settings is None or faults:
+        raise ConfigError(f"The configuration is not usable: {'; '.join(faults)}.")
+    return settings
 
 
 def _unknown_variables() -> list[str]:

@@ -163,7 +163,7 @@ class RequestIdReused(MurmurationError):
         super().__init__(
             ErrorReason.ERROR_REASON_REQUEST_ID_REUSED,
             "This request_id was used for another request; make a new one for each request.",
-            fields=[("request_id", "used for another request within 24 hours")],
+            fields=[("request_id", "used for another request")],
         )
 
 
@@ -172,7 +172,7 @@ class InvalidPageToken(MurmurationError):
         super().__init__(
             ErrorReason.ERROR_REASON_INVALID_PAGE_TOKEN,
             "The page token is not valid here: use it as it was given, by the same reader, for the same query, "
-            "within a day; or begin again without one.",
+            "before it expires; or begin again without one.",
             fields=[("page_token", "forged, expired, or given for another reader or query")],
         )
 

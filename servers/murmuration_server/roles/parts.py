@@ -23,31 +23,38 @@ class Part:
 
 
 PARTS = (
-    Part("users", serves=("UserService", "UserReadService", "UserImportService"), writes=("users", "leases")),
+    Part(
+        "users",
+        serves=("UserService", "UserReadService", "UserImportService"),
+        writes=("users", "leases"),
+        reads=("log",),
+    ),
     Part(
         "graph",
         serves=("GraphService", "GraphReadService", "GraphRepairService", "GraphAdminService"),
         calls=("UserReadService",),
         writes=("graph", "leases"),
+        reads=("log",),
     ),
     Part(
         "tweets",
         serves=("TweetService", "TweetReadService", "TweetRepairService"),
         calls=("UserReadService", "GraphReadService"),
         writes=("tweets", "leases"),
+        reads=("log",),
     ),
     Part(
         "timeline",
         serves=("TimelineService", "HomeStateService"),
         calls=("UserReadService", "GraphReadService", "TweetReadService"),
         writes=("timeline_state", "leases"),
-        reads=("homes", "log"),
+        reads=("homes", "log", "tweets"),
     ),
     Part(
         "admin",
         serves=("AdminService",),
         calls=("UserReadService", "UserImportService", "GraphAdminService", "HomeStateService"),
-        reads=("log",),
+        reads=("log", "tweets"),
     ),
     Part(
         "relay",

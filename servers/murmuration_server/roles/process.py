@@ -50,7 +50,7 @@ def run_serving(
             leases=files.leases(),
             homes=files.homes(read_only=True),
             log=files.log(read_only=True),
-            cache=MemoryCache(runtime),
+            cache=MemoryCache(runtime, settings.server.cache_bytes),
             keys=files.signing_keys(),
         )
         serving = build_serving(ports, settings, runtime, metrics, owner=runtime.token(8).hex())
@@ -110,7 +110,7 @@ def _stop(workers: Sequence[Worker]) -> None:
 
 def _bind(server: grpc.Server, host: str, port: int) -> int:
     try:
-        return server.add_insecure_port(f"{host}:{port}")
+        return server.add_insecure_port(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
     except RuntimeError as error:
         raise StoreUnusable(
             f"Cannot listen on {host}:{port}: the port is in use. Choose another with --port."

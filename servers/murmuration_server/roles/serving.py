@@ -98,7 +98,7 @@ def build_serving(ports: ServingPorts, settings: Settings, runtime: Runtime, met
     ids = IdGenerator(runtime, ports.leases, owner)
     buckets, quota = BucketRule(runtime, settings.outbox), OutboxQuota(settings.outbox.quota_rows)
 
-    accounts = Accounts(ports.users, ids, buckets, quota)
+    accounts = Accounts(ports.users, ids, buckets, quota, settings.tweets.request_id_ms)
     public.bind(_service(user_pb2, "UserService"), UserService(accounts, ports.users))
     internal.bind(_service(internal_user, "UserReadService"), UserReadService(ports.users))
     internal.bind(_service(internal_user, "UserImportService"), UserImportService(accounts))

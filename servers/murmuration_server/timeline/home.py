@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 
 from murmuration_server.cache.cache import Cache
 from murmuration_server.cache.entries import Entry as CacheEntry
@@ -19,10 +21,12 @@ from murmuration_server.timeline.rules import (
     Reader,
     allowed_by_content,
     allowed_by_relations,
+    is_own_post,
     people_in,
     repeats,
 )
 from murmuration_server.timeline.sources import Range, SourceFinder
+from murmuration_server.timeline.store import INCOMPLETE
 from murmuration_server.tweets.client import Candidate, Recent, TweetClient, TweetKind, TweetRecord
 from murmuration_server.users.client import UserClient
 
@@ -32,12 +36,14 @@ ANSWER_SECONDS = 0.2
 
 @dataclass
 class HomePage:
-    """`next`: None at the end of the home. `partial`: time ran out while sources were read."""
+    """`next`: None at the end of the home. `partial`: time ran out before all sources were read; the page may lack
+    entries. `rebuilding`: it was made from followees' posts alone."""
 
     entries: list[Entry] = field(default_factory=list)
     records: dict[int, TweetRecord] = field(default_factory=dict)
     next: Cursor | None = None
     partial: bool = False
+    rebuilding: bool = False
     scanned: int = 0
 
 
@@ -55,10 +61,10 @@ class HomeReader:
         self._sources, self._activity, self._cache = sources, activity, cache
         self._graph, self._tweets, self._users, self._settings = graph, tweets, users, settings
 
-    def first(self, call: Call, query: Query) -> Cursor:
+    def first(self, call: Call) -> Cursor:
         """The cursor of a walk's beginning: it fixes how far back the walk goes."""
         horizon = floor_id(call.runtime.now_ms() - self._settings.horizon_ms)
-        return Cursor(MAX_ID, max(horizon, query.since_id + 1), 0)
+        return Cursor(MAX_ID, horizon, 0)
 
     def read(self, call: Call, query: Query, cursor: Cursor, size: int) -> HomePage:
         within = call.within(self._settings.read_budget_ms / 1000)
@@ -69,7 +75,10 @@ class HomeReader:
         page = HomePage(partial=found.partial)
         feed = _Feed(merge(found.iterators), self, within, reader, page)
         self._fill(page, feed, query, cursor, size)
-        page.partial = page.partial or (feed.out_of_time and not page.entries)
+        if page.partial or (feed.out_of_time and not page.entries):
+            page.partial = True
+            page.next = page.next or Cursor(cursor.before_id, cursor.from_id, cursor.counted)
+        page.rebuilding = complete_since == INCOMPLETE
         return page
 
     def _look_up(self, call: Call, user_id: int) -> tuple[Reader, Recent]:
@@ -85,16 +94,24 @@ class HomeReader:
     def _fill(self, page: HomePage, feed: _Feed, query: Query, cursor: Cursor, size: int) -> None:
         counted, position = cursor.counted, cursor.before_id
         while len(page.entries) < size and counted < self._settings.home_size:
-            entry = feed.take(size)
+            entry = feed.peek(size)
             if entry is None:
                 if feed.ended:
                     return
                 position = min(position, feed.decided_below)
                 break
             candidate = entry.candidate
-            position = candidate.tweet_id
-            if candidate.kind is TweetKind.REPOST and repeats(candidate, feed.ahead(self._settings.repost_window)):
-                continue
+            if candidate.tweet_id <= query.since_id:
+                return
+            if candidate.kind is TweetKind.REPOST:
+                older, enough = feed.ahead(self._settings.repost_window)
+                if not enough and position < cursor.before_id:
+                    # The next page begins here, and has all its time for looking ahead.
+                    break
+                if repeats(candidate, older):
+                    position = feed.take().candidate.tweet_id
+                    continue
+            position = feed.take().candidate.tweet_id
             counted += 1
             if not _excluded(candidate, query):
                 page.entries.append(entry)
@@ -114,8 +131,7 @@ class HomeReader:
             allowed = [
                 entry
                 for entry in allowed
-                if entry.candidate.author_id == reader.user_id
-                or blocking.isdisjoint(people_in(entry.candidate, page.records))
+                if is_own_post(entry.candidate, reader) or blocking.isdisjoint(people_in(entry.candidate, page.records))
             ]
         return allowed
 
@@ -132,7 +148,7 @@ class _Feed:
     ) -> None:
         self._candidates, self._home, self._call = candidates, home, call
         self._reader, self._page = reader, page
-        self._ready: list[Entry] = []
+        self._ready: deque[Entry] = deque()
         self._exhausted = False
         self.out_of_time = False
         self.decided_below = MAX_ID
@@ -142,17 +158,23 @@ class _Feed:
     def ended(self) -> bool:
         return self._exhausted and not self._ready
 
-    def take(self, chunk: int) -> Entry | None:
+    def peek(self, chunk: int) -> Entry | None:
         """The next entry; None at the end, or where the page's budget is used up."""
         while not self._ready and not self._exhausted and self._may_go_on():
             self._decide(chunk)
-        return self._ready.pop(0) if self._ready else None
+        return self._ready[0] if self._ready else None
 
-    def ahead(self, count: int) -> list[Candidate]:
-        """The next entries, without taking them; fewer where the home ends or the time is up."""
-        while len(self._ready) < count and not self._exhausted and self._may_go_on():
+    def take(self) -> Entry:
+        """The entry that was seen last."""
+        return self._ready.popleft()
+
+    def ahead(self, count: int) -> tuple[list[Candidate], bool]:
+        """The `count` entries after the next one, and whether these are all that there are to know: False where the
+        page's budget was used up first."""
+        while len(self._ready) <= count and not self._exhausted and self._may_go_on():
             self._decide(count - len(self._ready) + 1)
-        return [entry.candidate for entry in self._ready[:count]]
+        older = [entry.candidate for entry in islice(self._ready, 1, count + 1)]
+        return older, len(older) == count or self._exhausted
 
     def _may_go_on(self) -> bool:
         return not self.out_of_time and self._page.scanned < self._home.settings.scan_per_page

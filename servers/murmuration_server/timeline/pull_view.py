@@ -59,7 +59,7 @@ class PullView:
             held = self._snapshot
             self._snapshot = Snapshot(held.newest_first, held.by_author, held.floors, started)
         else:
-            self._snapshot = self._build([*fresh, *kept], started)
+            self._snapshot = self._build([*fresh, *kept], {} if whole else self._snapshot.floors, started)
         if whole:
             self._whole_read_at = started
         self._metrics.pull_view_posts.set(len(self._snapshot.newest_first))
@@ -77,15 +77,18 @@ class PullView:
         found.reverse()
         return found
 
-    def _build(self, newest_first: Iterable[Candidate], started: float) -> Snapshot:
+    def _build(self, newest_first: Iterable[Candidate], held: Mapping[int, int], started: float) -> Snapshot:
+        """`held`: floors below which an incremental refresh has nothing in hand."""
         by_author: dict[int, list[Candidate]] = defaultdict(list)
-        floors: dict[int, int] = {}
+        floors = dict(held)
+        full: set[int] = set()
         kept = []
         for candidate in newest_first:
             own = by_author[candidate.author_id]
             if len(own) < self._settings.home_size:
                 own.append(candidate)
                 kept.append(candidate)
-            elif candidate.author_id not in floors:
+            elif candidate.author_id not in full:
+                full.add(candidate.author_id)
                 floors[candidate.author_id] = own[-1].tweet_id
         return Snapshot(kept, dict(by_author), floors, started)

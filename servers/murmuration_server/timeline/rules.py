@@ -41,11 +41,11 @@ def allowed_by_relations(candidate: Candidate, reader: Reader) -> bool:
 
 
 def _repost_allowed(candidate: Candidate, reader: Reader) -> bool:
+    if candidate.subject_author_id in reader.barred:
+        return False
     relations = reader.relations
-    return not (
-        candidate.author_id in relations.reposts_hidden
-        or candidate.subject_author_id in relations.muted
-        or candidate.subject_author_id in reader.barred
+    return candidate.author_id == reader.user_id or not (
+        candidate.author_id in relations.reposts_hidden or candidate.subject_author_id in relations.muted
     )
 
 
@@ -55,7 +55,7 @@ def allowed_by_content(candidate: Candidate, records: Mapping[int, TweetRecord],
     if record is None or record.deleted:
         return False
     kind = candidate.kind
-    if candidate.author_id == reader.user_id and kind is not TweetKind.REPOST:
+    if is_own_post(candidate, reader):
         return True
     if candidate.subject_id:
         subject = records.get(candidate.subject_id)
@@ -64,6 +64,11 @@ def allowed_by_content(candidate: Candidate, records: Mapping[int, TweetRecord],
         if kind is TweetKind.REPOST:
             record = subject
     return not record.mentioned or reader.barred.isdisjoint(record.mentioned)
+
+
+def is_own_post(candidate: Candidate, reader: Reader) -> bool:
+    """The reader's own words stand, whoever they mention or answer; his reposts are others' words."""
+    return candidate.author_id == reader.user_id and candidate.kind is not TweetKind.REPOST
 
 
 def people_in(candidate: Candidate, records: Mapping[int, TweetRecord]) -> Iterable[int]:

@@ -45,11 +45,11 @@ class TimelineService:
             raise InvalidField("since_tweet_id", "must be 0 or an id")
         query = Query(reader_id, request.since_tweet_id, request.exclude_replies, request.exclude_reposts)
         token = request.page_token
-        cursor = self._cursors.open(query, token) if token else self._homes.first(call, query)
+        cursor = self._cursors.open(query, token) if token else self._homes.first(call)
         # Before the page is read: what is seen then is at least as old as is said.
         too_old = self._view.is_too_old()
         page = self._homes.read(call, query, cursor, size)
-        status = present.DEGRADED if too_old else present.REBUILDING if page.partial else present.READY
+        status = _status(page, too_old)
         self._metrics.home_reads.labels(api.TimelineState.Status.Name(status)).inc()
         self._metrics.home_scanned.observe(page.scanned)
         return self._present(call, query, page, status)
@@ -69,6 +69,12 @@ class TimelineService:
             self._cursors.seal(query, page.next) if page.next else "",
             present.timeline_state(status, delivered.until_ms, delivered.lag_ms),
         )
+
+
+def _status(page: HomePage, view_too_old: bool) -> api.TimelineState.Status.ValueType:
+    if page.partial and page.rebuilding:
+        return present.REBUILDING
+    return present.DEGRADED if page.partial or view_too_old else present.READY
 
 
 class HomeStateService:

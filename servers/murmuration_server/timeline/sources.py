@@ -72,11 +72,14 @@ class SourceFinder:
         floors = []
         for author_id, reason in reasons.items():
             newest = recent.get(author_id)
-            if newest is None or not newest.candidates:
+            if newest is None:
                 continue
-            found.iterators.append(listed(newest.candidates, reason, ids.before_id, ids.from_id))
+            if newest.candidates:
+                found.iterators.append(listed(newest.candidates, reason, ids.before_id, ids.from_id))
             if not newest.exhausted:
-                floors.append((newest.candidates[-1].tweet_id, author_id))
+                # All that the list held may have been deleted since: then everything lies below.
+                floor = newest.candidates[-1].tweet_id if newest.candidates else ids.before_id
+                floors.append((floor, author_id))
         floors.sort(reverse=True)
         self._add_deeper(call, found, floors, next(iter(reasons.values())), ids)
 

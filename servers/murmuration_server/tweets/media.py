@@ -39,8 +39,8 @@ def check_media(media: Sequence[MediaReference]) -> None:
             raise MediaRejected(f"{place}.url", f"must be an https URL of at most {MAX_URL_LENGTH} characters")
         if reference.content_type not in CONTENT_TYPES:
             raise MediaRejected(f"{place}.content_type", f"must be one of {', '.join(sorted(CONTENT_TYPES))}")
-        if not 0 < reference.size_bytes <= MAX_MEDIA_BYTES:
-            raise MediaRejected(f"{place}.size_bytes", f"must be from 1 to {MAX_MEDIA_BYTES}")
+        if not 0 <= reference.size_bytes <= MAX_MEDIA_BYTES:
+            raise MediaRejected(f"{place}.size_bytes", f"must be from 0 (unknown) to {MAX_MEDIA_BYTES}")
         if len(reference.alt_text) > MAX_ALT_LENGTH:
             raise MediaRejected(f"{place}.alt_text", f"at most {MAX_ALT_LENGTH} characters")
 

@@ -67,13 +67,14 @@ class Posting:
             raise TweetNotFound(tweet_id)
         if record.candidate.author_id != author_id:
             raise NotAllowed("Only its author can delete a post.")
-        if not record.deleted:
-            now = call.runtime.now_ms()
-            outbox = [tweet_deleted(call, record.candidate)]
-            bucket = self._buckets.present()
-            self._store.delete(call, tweet_id, now, outbox, bucket)
-            self._buckets.settle(call, self._store, bucket, outbox)
-        # Also where it was deleted before: that writer may have died here.
+        self._quota.admit()
+        now = call.runtime.now_ms()
+        outbox = [tweet_deleted(call, record.candidate)]
+        bucket = self._buckets.present()
+        if not self._store.delete(call, tweet_id, now, outbox, bucket):
+            # The call that deleted it may have died before its event was safe, and before the caches knew.
+            self._store.append_outbox(call, bucket, outbox)
+        self._buckets.settle(call, self._store, bucket, outbox)
         self._cache.overwrite(call, self._reading.record_kind, tweet_id, marker(record))
         self._cache.edit(call, self._reading.recent_kind, author_id, lambda recent: _without(recent, tweet_id))
         self._void_counts(call, record.candidate)

@@ -13,12 +13,14 @@ from murmuration_server.users.events import user_created
 from murmuration_server.users.handles import HandleRejected, check_display_name, check_handle
 from murmuration_server.users.store import StoredUser, UserStore
 
-REQUEST_ID_KEPT_MS = 86_400_000
-
 
 class Accounts:
-    def __init__(self, store: UserStore, ids: IdGenerator, buckets: BucketRule, quota: OutboxQuota) -> None:
+    def __init__(
+        self, store: UserStore, ids: IdGenerator, buckets: BucketRule, quota: OutboxQuota, request_id_ms: int
+    ) -> None:
+        """`request_id_ms`: how long a request_id is remembered."""
         self._store, self._ids, self._buckets, self._quota = store, ids, buckets, quota
+        self._request_id_ms = request_id_ms
 
     def create(self, call: Call, handle: str, display_name: str, request_id: str, digest: bytes) -> StoredUser:
         """Raises `HandleTaken`, `RequestIdReused`, `InvalidField`."""
@@ -27,7 +29,7 @@ class Accounts:
         if holder is None:
             return user
         replay = request_id and holder.request_id == request_id
-        if not replay or call.runtime.now_ms() - holder.created_ms > REQUEST_ID_KEPT_MS:
+        if not replay or call.runtime.now_ms() - holder.created_ms > self._request_id_ms:
             raise HandleTaken(handle)
         if holder.digest != digest:
             raise RequestIdReused

@@ -259,6 +259,7 @@ class SetAuthorModeResponse(_message.Message):
 
     MODE_FIELD_NUMBER: _builtins.int
     mode: _tweet_pb2.DeliveryMode.ValueType
+    """What is stamped on his next posts."""
     def __init__(
         self,
         *,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from murmuration_server.eventlog.outbox import OutboxRow
@@ -45,27 +46,48 @@ _MIGRATIONS = [
 ]
 
 
+KEYS_AT_ONCE = 5000
+Key = tuple[RelationKind, int, int]
+
+
 class SqliteGraphStore(SqliteOutbox):
     def __init__(self, path: Path | None, runtime: Runtime, *, read_only: bool = False) -> None:
         self._db = Database(path, runtime, _MIGRATIONS, read_only=read_only)
         super().__init__("graph", self._db)
 
     def get_rows(self, call: Call, keys: Sequence[tuple[RelationKind, int, int]]) -> list[RelationRow | None]:  # noqa: ARG002
-        return self._db.read(lambda connection: [_held(connection, *key) for key in keys])
+        def work(connection: sqlite3.Connection) -> list[RelationRow | None]:
+            held = _held(connection, keys)
+            return [held.get(key) for key in keys]
+
+        return self._db.read(work)
 
     def apply(self, call: Call, rows: Sequence[RelationRow], outbox: Sequence[OutboxRow], bucket: int) -> None:
         def work(connection: sqlite3.Connection) -> None:
+            held = _held(connection, [_key(row) for row in rows])
+            winners: list[RelationRow] = []
             counts: dict[int, list[int]] = defaultdict(lambda: [0, 0, 1])
             for row in rows:
-                held = _held(connection, row.kind, row.user_id, row.other_id)
-                if row.kind is RelationKind.FOLLOW:
-                    _write_follow(connection, row, held, counts)
-                else:
-                    _write_mark(connection, row, held)
+                before = held.get(_key(row))
+                if row.wins_over(before):
+                    winners.append(row)
+                    held[_key(row)] = _in_shard(row, before.shard if before else row.shard)
+                    if row.kind is RelationKind.FOLLOW:
+                        _count(counts, row, before)
+            _write_forward(connection, winners)
+            # The other direction is written for itself: a writer may have died between the two.
+            _write_backward(connection, [_in_shard(row, held[_key(row)].shard) for row in rows])
             _add_counts(connection, counts)
             insert_outbox(connection, bucket, outbox)
 
         self._db.write(call, work)
+
+    def lacking(self, call: Call, rows: Sequence[RelationRow]) -> list[RelationRow]:  # noqa: ARG002
+        def work(connection: sqlite3.Connection) -> list[RelationRow]:
+            held = _held(connection, [_key(row) for row in rows])
+            return [row for row in rows if _lacks(connection, row, held.get(_key(row)))]
+
+        return self._db.read(work)
 
     def mark_backfilled(self, call: Call, marks: Sequence[BackfillMark]) -> None:
         self._db.write(
@@ -153,60 +175,102 @@ def _column(rows: Iterable[tuple[int]]) -> list[int]:
     return [row[0] for row in rows]
 
 
-def _held(connection: sqlite3.Connection, kind: RelationKind, user_id: int, other_id: int) -> RelationRow | None:
-    if kind is RelationKind.FOLLOW:
-        row = connection.execute(
-            """SELECT version, standing, hide_reposts, shard FROM following
-               WHERE user_id = ? AND followee_id = ?""",
-            (user_id, other_id),
-        ).fetchone()
-        return row and RelationRow(kind, user_id, other_id, row[0], bool(row[1]), bool(row[2]), row[3])
-    row = connection.execute(
-        "SELECT version, standing FROM marks_between WHERE kind = ? AND user_id = ? AND other_id = ?",
-        (kind, user_id, other_id),
-    ).fetchone()
-    return row and RelationRow(kind, user_id, other_id, row[0], bool(row[1]))
+def _key(row: RelationRow) -> Key:
+    return row.kind, row.user_id, row.other_id
 
 
-def _write_follow(
-    connection: sqlite3.Connection, row: RelationRow, held: RelationRow | None, counts: dict[int, list[int]]
-) -> None:
-    if row.wins_over(held):
-        # A follow that stands already keeps what is in the home; a new one begins without.
-        keep = held is not None and held.standing and row.standing
-        connection.execute(
-            f"""INSERT INTO following VALUES (?, ?, ?, ?, ?, ?, {NOT_BACKFILLED}) ON CONFLICT DO UPDATE SET
-                version = excluded.version, standing = excluded.standing, hide_reposts = excluded.hide_reposts,
-                backfilled = {"backfilled" if keep else NOT_BACKFILLED}""",
-            (row.user_id, row.other_id, row.version, row.standing, row.hide_reposts, row.shard),
+def _in_shard(row: RelationRow, shard: int) -> RelationRow:
+    return row if row.shard == shard else replace(row, shard=shard)
+
+
+def _held(connection: sqlite3.Connection, keys: Sequence[Key]) -> dict[Key, RelationRow]:
+    """The rows that are there, many in one query: imports ask for thousands."""
+    follows = [key[1:] for key in keys if key[0] is RelationKind.FOLLOW]
+    marks = [key for key in keys if key[0] is not RelationKind.FOLLOW]
+    found: dict[Key, RelationRow] = {}
+    for start in range(0, len(follows), KEYS_AT_ONCE):
+        pairs = follows[start : start + KEYS_AT_ONCE]
+        rows = connection.execute(
+            f"""WITH wanted (user_id, followee_id) AS (VALUES {", ".join(["(?, ?)"] * len(pairs))})
+                SELECT user_id, followee_id, version, standing, hide_reposts, shard
+                FROM wanted CROSS JOIN following USING (user_id, followee_id)""",
+            [number for pair in pairs for number in pair],
         )
-        change = int(row.standing) - int(held is not None and held.standing)
-        counts[row.user_id][1] += change
-        counts[row.other_id][0] += change
-        counts[row.other_id][2] = max(counts[row.other_id][2], row.shard + 1)
-    # The other direction is written for itself: a writer may have died between the two.
-    shard = held.shard if held is not None else row.shard
-    connection.execute(
-        """INSERT INTO followers VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE
-           SET version = excluded.version, standing = excluded.standing
-           WHERE excluded.version > version OR (excluded.version = version AND NOT excluded.standing)""",
-        (row.other_id, shard, row.user_id, row.version, row.standing),
+        for user_id, other_id, version, standing, hidden, shard in rows:
+            found[RelationKind.FOLLOW, user_id, other_id] = RelationRow(
+                RelationKind.FOLLOW, user_id, other_id, version, bool(standing), bool(hidden), shard
+            )
+    for kind, user_id, other_id in marks:
+        row = connection.execute(
+            "SELECT version, standing FROM marks_between WHERE kind = ? AND user_id = ? AND other_id = ?",
+            (kind, user_id, other_id),
+        ).fetchone()
+        if row is not None:
+            found[kind, user_id, other_id] = RelationRow(kind, user_id, other_id, row[0], bool(row[1]))
+    return found
+
+
+def _lacks(connection: sqlite3.Connection, row: RelationRow, held: RelationRow | None) -> bool:
+    if held is None or row.wins_over(held):
+        return True
+    if row.kind is RelationKind.FOLLOW:
+        query = "SELECT version FROM followers WHERE user_id = ? AND shard = ? AND follower_id = ?"
+        place: tuple[int, ...] = (row.other_id, held.shard, row.user_id)
+    elif row.kind is RelationKind.BLOCK:
+        query = "SELECT version FROM blocked_by WHERE user_id = ? AND other_id = ?"
+        place = (row.other_id, row.user_id)
+    else:
+        return False
+    other = connection.execute(query, place).fetchone()
+    return other is None or other[0] < row.version
+
+
+def _count(counts: dict[int, list[int]], row: RelationRow, before: RelationRow | None) -> None:
+    change = int(row.standing) - int(before is not None and before.standing)
+    counts[row.user_id][1] += change
+    counts[row.other_id][0] += change
+    counts[row.other_id][2] = max(counts[row.other_id][2], row.shard + 1)
+
+
+def _write_forward(connection: sqlite3.Connection, rows: Sequence[RelationRow]) -> None:
+    # A follow that stands already keeps what is in the home; a new one begins without. Its shard never changes.
+    connection.executemany(
+        f"""INSERT INTO following VALUES (?, ?, ?, ?, ?, ?, {NOT_BACKFILLED}) ON CONFLICT DO UPDATE SET
+            version = excluded.version, standing = excluded.standing, hide_reposts = excluded.hide_reposts,
+            backfilled = CASE WHEN standing AND excluded.standing THEN backfilled ELSE {NOT_BACKFILLED} END""",
+        [
+            (row.user_id, row.other_id, row.version, row.standing, row.hide_reposts, row.shard)
+            for row in rows
+            if row.kind is RelationKind.FOLLOW
+        ],
+    )
+    connection.executemany(
+        "INSERT OR REPLACE INTO marks_between VALUES (?, ?, ?, ?, ?)",
+        [
+            (row.kind, row.user_id, row.other_id, row.version, row.standing)
+            for row in rows
+            if row.kind is not RelationKind.FOLLOW
+        ],
     )
 
 
-def _write_mark(connection: sqlite3.Connection, row: RelationRow, held: RelationRow | None) -> None:
-    if row.wins_over(held):
-        connection.execute(
-            "INSERT OR REPLACE INTO marks_between VALUES (?, ?, ?, ?, ?)",
-            (row.kind, row.user_id, row.other_id, row.version, row.standing),
-        )
-    if row.kind is RelationKind.BLOCK:
-        connection.execute(
-            """INSERT INTO blocked_by VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE
-               SET version = excluded.version, standing = excluded.standing
-               WHERE excluded.version > version OR (excluded.version = version AND NOT excluded.standing)""",
-            (row.other_id, row.user_id, row.version, row.standing),
-        )
+_NEWER = """DO UPDATE SET version = excluded.version, standing = excluded.standing
+            WHERE excluded.version > version OR (excluded.version = version AND NOT excluded.standing)"""
+
+
+def _write_backward(connection: sqlite3.Connection, rows: Sequence[RelationRow]) -> None:
+    connection.executemany(
+        f"INSERT INTO followers VALUES (?, ?, ?, ?, ?) ON CONFLICT {_NEWER}",
+        [
+            (row.other_id, row.shard, row.user_id, row.version, row.standing)
+            for row in rows
+            if row.kind is RelationKind.FOLLOW
+        ],
+    )
+    connection.executemany(
+        f"INSERT INTO blocked_by VALUES (?, ?, ?, ?) ON CONFLICT {_NEWER}",
+        [(row.other_id, row.user_id, row.version, row.standing) for row in rows if row.kind is RelationKind.BLOCK],
+    )
 
 
 def _add_counts(connection: sqlite3.Connection, counts: dict[int, list[int]]) -> None:

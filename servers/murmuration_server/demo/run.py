@@ -1,0 +1,150 @@
+"""The demo from its beginning to its end: the system up, the stages in turn, the summary, and all cleared away."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import random
+import secrets
+import signal
+import sys
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from types import FrameType
+
+from murmuration_client import Client, MurmurationError
+from murmuration_server.demo.graph import Cast, GraphMissing, find_graph, read_cast
+from murmuration_server.demo.outcome import Check, Outcome
+from murmuration_server.demo.screen import Screen
+from murmuration_server.demo.stages import acks, crash, delivery, homes, load, modes, relations, why
+from murmuration_server.demo.system import System, SystemFailed
+from murmuration_server.demo.texts import Texts
+from murmuration_server.demo.world import TooSlow, World
+
+STAGES = (load, acks, delivery, modes, crash, relations, homes, why)
+SEED_BITS = 32
+CALL_SECONDS = 10.0
+INTERRUPTED = 130
+# Of few followers a delivery must still take long enough to be killed halfway.
+QUICK_SETTINGS = {"FANOUT__PAGE_SIZE": "20", "FANOUT__LARGE_FOLLOWERS": "1000"}
+
+
+@dataclass(frozen=True)
+class Options:
+    seed: int | None = None
+    graph: Path | None = None
+    keep: bool = False
+    as_json: bool = False
+    quick: bool = False
+
+
+@dataclass
+class Report:
+    """`stages`: by name, in order."""
+
+    seed: int
+    stages: dict[str, Outcome] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    failure: str = ""
+
+    @property
+    def checks(self) -> list[tuple[str, Check]]:
+        return [(name, check) for name, outcome in self.stages.items() for check in outcome.checks]
+
+    @property
+    def passed(self) -> bool:
+        return not self.failure and all(check.passed for _, check in self.checks)
+
+
+def run_demo(options: Options) -> int:
+    """Answers the exit status: 0 if every check passed."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    screen = Screen(quiet=options.as_json)
+    report = Report(secrets.randbits(SEED_BITS) if options.seed is None else options.seed)
+    began = time.monotonic()
+    rng = random.Random(report.seed)
+    try:
+        cast = read_cast(find_graph(options.graph), rng, quick=options.quick)
+    except GraphMissing as error:
+        print(f"murmurd demo: {error}", file=sys.stderr)
+        return 1
+    screen.say(f"Seed {report.seed}: `--seed {report.seed}` repeats this run.")
+    system = System(QUICK_SETTINGS if options.quick else {})
+    kept = False
+    try:
+        _show(options, screen, report, system, cast, rng)
+        _finish(options, screen, report, time.monotonic() - began)
+        if options.keep and not report.failure:
+            kept = True
+            _say_how_to_go_on(system, cast)
+    except KeyboardInterrupt:
+        print("murmurd demo: interrupted; stopping the system and removing its data.", file=sys.stderr)
+        return INTERRUPTED
+    finally:
+        if not kept:
+            system.stop()
+    return 0 if report.passed else 1
+
+
+def _show(options: Options, screen: Screen, report: Report, system: System, cast: Cast, rng: random.Random) -> None:
+    began = time.monotonic()
+    try:
+        with screen.bar("starting", None):
+            system.await_ready()
+        report.seconds["start"] = time.monotonic() - began
+        with Client(system.target, timeout=CALL_SECONDS) as client:
+            world = World(client, system, cast, rng, Texts(rng, cast.authors), options.quick)
+            for number, stage in enumerate(STAGES):
+                screen.heading(f"{number}. {stage.TITLE}" if number else stage.TITLE, stage.MEANING)
+                name, began = stage.__name__.rsplit(".", 1)[1], time.monotonic()
+                report.stages[name] = stage.run(world, screen)
+                report.seconds[name] = time.monotonic() - began
+                screen.checks(report.stages[name].checks)
+    except SystemFailed as error:
+        report.failure = str(error)
+    except (MurmurationError, TooSlow, OSError) as error:
+        report.failure = f"{error}{system.last_lines()}"
+
+
+def _finish(options: Options, screen: Screen, report: Report, seconds: float) -> None:
+    machine = {"cores": len(os.sched_getaffinity(0)), "python": platform.python_version(), "system": platform.system()}
+    if options.as_json:
+        document = {
+            "passed": report.passed,
+            "seed": report.seed,
+            "seconds": round(seconds, 2),
+            "machine": machine,
+            "failure": report.failure,
+            "checks": [{"part": part, **asdict(check)} for part, check in report.checks],
+            "figures": {name: outcome.figures for name, outcome in report.stages.items()},
+            "stage_seconds": {name: round(spent, 2) for name, spent in report.seconds.items()},
+        }
+        print(json.dumps(document, indent=2))
+    screen.heading("Summary", "Every figure above was measured in this run, on this machine.")
+    screen.summary(report.checks)
+    screen.say(
+        f"{machine['cores']} cores, Python {machine['python']}, {machine['system']}; {seconds:.0f} s; seed {report.seed}."
+    )
+    if report.failure:
+        print(f"murmurd demo: {report.failure}", file=sys.stderr)
+
+
+def _say_how_to_go_on(system: System, cast: Cast) -> None:
+    murmur = f"murmur --target {system.target}"
+    lines = [
+        f"It keeps running on {system.target}, data in {system.folder / 'data'}. Try:",
+        f"  {murmur} --as reads_it_all home",
+        f'  {murmur} --as stella_live post "Hello, everybody"',
+        f"  {murmur} --as {cast.followers[0]} home --limit 5",
+        f"  {murmur} --as {cast.followers[0]} unfollow stella_live",
+        f"  {murmur} user {cast.authors[0]}",
+        "Stop it and remove its data:",
+        f"  kill {system.process.pid}; sleep 2; rm -r {system.folder}",
+    ]
+    print("\n".join(lines), file=sys.stderr)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+    raise KeyboardInterrupt

@@ -1,0 +1,91 @@
+"""A real graph, a celebrity, a reader, and some first posts."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from murmuration_server.demo.graph import CELEBRITY, NEWCOMER, READER, with_synthetic
+from murmuration_server.demo.outcome import Outcome
+from murmuration_server.demo.screen import Screen
+from murmuration_server.demo.world import THREADS, World
+
+TITLE = "Load a real social graph"
+MEANING = (
+    "Followers of 100 well-known accounts (SNAP ego-Twitter), one celebrity whom all of them follow, and one reader of "
+    "all 100: everything below happens in it."
+)
+SAMPLED_HOMES = 1_000
+POSTS = 80
+REPLIES, REPOSTS = 0.15, 0.10
+
+
+def run(world: World, screen: Screen) -> Outcome:
+    outcome = Outcome()
+    users, follows = with_synthetic(world.cast)
+    began = time.monotonic()
+    with screen.bar("accounts and follows sent", len(users) + len(follows)) as advance:
+        done = world.client.admin.import_graph(users, follows, progress=lambda u, f: advance(u + f))
+    seconds = time.monotonic() - began
+    _learn(world, follows)
+    _first_posts(world, screen)
+    with screen.bar("waiting until all is delivered", None):
+        world.await_delivered()
+    screen.table(
+        ["", "count"],
+        [
+            ("accounts", f"{len(users):,}"),
+            ("follows", f"{len(follows):,}"),
+            ("followers of the celebrity", f"{world.celebrity_followers:,}"),
+            ("import", f"{seconds:.1f} s"),
+            ("until delivered, with first posts", f"{time.monotonic() - began:.1f} s"),
+        ],
+    )
+    loaded = (done.users_created, done.follows_created)
+    outcome.check(
+        "the whole graph is in", loaded == (len(users), len(follows)), f"{loaded[0]:,} users, {loaded[1]:,} follows"
+    )
+    outcome.figures = {"users": loaded[0], "follows": loaded[1], "import_seconds": round(seconds, 3)}
+    return outcome
+
+
+def _learn(world: World, follows: list[tuple[str, str]]) -> None:
+    """Ids of those who act or are sampled, and what the reference must know of the acked import."""
+    cast, rng = world.cast, world.rng
+    sampled = rng.sample(cast.followers, min(SAMPLED_HOMES, len(cast.followers)))
+    handles = [CELEBRITY[0], READER[0], NEWCOMER[0], *cast.authors, *sampled]
+    with ThreadPoolExecutor(THREADS) as pool:
+        found = pool.map(lambda handle: world.client.get_user(handle).user_id, handles)
+        world.ids = dict(zip(handles, found, strict=True))
+    counts = dict.fromkeys(cast.authors, 0)
+    for follower, followee in follows:
+        if followee in counts:
+            counts[followee] += 1
+        if follower in world.ids:
+            world.reference.followed(world.ids[follower], world.ids[followee])
+    world.celebrity, world.reader, world.newcomer = (world.ids[name[0]] for name in (CELEBRITY, READER, NEWCOMER))
+    world.celebrity_followers = sum(followee == CELEBRITY[0] for _, followee in follows)
+    world.authors = [world.ids[author] for author in cast.authors]
+    world.small_author = world.ids[min(counts, key=lambda author: (counts[author] < 2, counts[author]))]
+    world.sample = [world.ids[follower] for follower in sampled]
+
+
+def _first_posts(world: World, screen: Screen) -> None:
+    rng = world.rng
+    posts: list[tuple[int, int]] = []
+    with screen.bar("first posts, replies and reposts", POSTS) as advance:
+        for number in range(POSTS):
+            author, kind = rng.choice(world.authors), rng.random()
+            about, _ = rng.choice(posts) if posts else (0, 0)
+            if about and kind < REPLIES:
+                sent = world.post(author, reply_to=about)
+            elif about and kind < REPLIES + REPOSTS:
+                originals = [post for post, by in posts if by != author]
+                if not originals:
+                    continue
+                world.post(author, repost_of=rng.choice(originals))
+                continue
+            else:
+                sent = world.post(author)
+            posts.append((sent.post_id, author))
+            advance(number + 1)
