@@ -24,6 +24,7 @@ from murmuration_server.platform.errors import (
     InvalidField,
     MalformedRequest,
     MurmurationError,
+    Unavailable,
 )
 from murmuration_server.platform.metrics import Metrics
 from murmuration_server.platform.runtime import Runtime
@@ -53,6 +54,7 @@ class Dispatcher:
     def __init__(self, runtime: Runtime, metrics: Metrics, settings: ServerSettings) -> None:
         self._runtime, self._metrics, self._settings = runtime, metrics, settings
         self._methods: dict[str, _Method] = {}
+        self._draining = False
 
     def bind(self, descriptor: ServiceDescriptor, servicer: object) -> None:
         """Raises AttributeError where the servicer lacks a method of the service."""
@@ -61,6 +63,10 @@ class Dispatcher:
             request_class = GetMessageClass(method.input_type)
             run = getattr(servicer, method.name)
             self._methods[path] = _Method(path, request_class, bool(method.client_streaming), run)
+
+    def drain(self) -> None:
+        """Refuses new calls as UNAVAILABLE from now on; calls under way go on."""
+        self._draining = True
 
     def method(self, path: str) -> _Method | None:
         return self._methods.get(path)
@@ -72,6 +78,8 @@ class Dispatcher:
         started = self._runtime.monotonic()
         code = "OK"
         try:
+            if self._draining:
+                raise Unavailable("this process (it is stopping)")
             call = self._make_call(metadata, timeout, method)
             request: object
             if method.streams_requests:

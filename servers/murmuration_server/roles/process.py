@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 
 INTERNAL_THREADS = 4
 STOP_STEP_SECONDS = 5.0
+REFUSING_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,9 @@ def run_serving(
         public.start()
         on_ready(Ready(port, _serve_metrics(settings.server.metrics_port, metrics)))
         stop.wait()
+        serving.public.drain()
+        # gRPC cancels what it has not matched when it stops: calls that are on their way get a clear answer first.
+        runtime.sleep(REFUSING_SECONDS)
         public.stop(settings.server.drain_seconds).wait()
         _stop(workers)
         internal.stop(1.0).wait()
