@@ -9,7 +9,6 @@ import os
 import signal
 import socket
 import sys
-import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -17,7 +16,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from murmuration_server.platform.config import ConfigError, Settings, load
-from murmuration_server.platform.runtime import ThreadRuntime
+from murmuration_server.platform.runtime import Event, ThreadRuntime
 from murmuration_server.platform.sqlite import StoreUnusable
 from murmuration_server.roles.supervisor import StartFailed, Supervisor, child_environment
 
@@ -55,7 +54,7 @@ def up(
     _refuse_other_addresses(settings)
     if settings.server.metrics_port is None:
         environment["MURMURATION_SERVER__METRICS_PORT"] = str(DEFAULT_METRICS_PORT)
-    supervisor = Supervisor(environment, config, _sayer(settings, as_json))
+    supervisor = Supervisor(environment, config, ThreadRuntime(), _sayer(settings, as_json))
     try:
         raise typer.Exit(supervisor.run())
     except StartFailed as error:
@@ -77,10 +76,11 @@ def serve(
     def tell(answer: Mapping[str, object]) -> None:
         supervisor.sendall(json.dumps(answer).encode() + b"\n")
 
-    runtime, stop = ThreadRuntime(), threading.Event()
+    runtime = ThreadRuntime()
+    stop = runtime.event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_stop_with_supervisor, args=(supervisor, stop), daemon=True).start()
+    runtime.spawn("supervisor-watch", lambda: _stop_with_supervisor(supervisor, stop))
     try:
         settings = _load(config)
         logging.basicConfig(
@@ -121,7 +121,7 @@ def version() -> None:
     typer.echo(installed("murmuration"))
 
 
-def _stop_with_supervisor(supervisor: socket.socket, stop: threading.Event) -> None:
+def _stop_with_supervisor(supervisor: socket.socket, stop: Event) -> None:
     """Nothing is ever sent: the end of the stream says that the supervisor has died."""
     try:
         while supervisor.recv(1):

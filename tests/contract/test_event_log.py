@@ -228,20 +228,6 @@ def test_backlog_counts_what_is_not_committed(store: EventLog, call: Call) -> No
     assert backlog(store, call) == (0, None)
 
 
-def test_the_oldest_origin_is_the_oldest(store: EventLog, call: Call) -> None:
-    """A row that its writer settled late stands on the log behind younger ones."""
-    consumer = store.consumer("group", ["topic"])
-    consumer.poll(call, 10)
-    append(store, call, new_record("topic", 1, origin_ms=START_MS), new_record("topic", 1, origin_ms=START_MS - 9))
-    assert backlog(store, call) == (2, START_MS - 9)
-
-
-def test_a_group_that_has_a_consumer_is_in_the_backlog(store: EventLog, call: Call) -> None:
-    store.consumer("group", ["topic"])
-    append(store, call, new_record("topic", 1))
-    assert backlog(store, call) == (1, START_MS)
-
-
 def test_trim_drops_what_every_group_has_committed_and_no_more(store: EventLog, call: Call) -> None:
     append(store, call, *(new_record("topic", 1, b"%d" % n) for n in range(5)))
     fast, slow = (store.consumer(group, ["topic"]) for group in ("fast", "slow"))

@@ -79,12 +79,6 @@ def test_the_backlog_is_what_lies_beyond_the_positions(store: OutboxSource, call
     assert store.outbox_backlog(call, 4, [(4, last)]) == OutboxBacklog(0, None)
 
 
-def test_the_oldest_origin_of_the_backlog_is_the_oldest(store: OutboxSource, call: Call) -> None:
-    """A row that was settled late stands behind younger ones."""
-    store.append_outbox(call, 3, [outbox_row(1, origin_ms=START_MS), outbox_row(2, origin_ms=START_MS - 9)])
-    assert store.outbox_backlog(call, 0, ()) == OutboxBacklog(2, START_MS - 9)
-
-
 def test_dropped_buckets_are_gone_and_the_others_stay(store: OutboxSource, call: Call) -> None:
     for bucket in (3, 4, 5):
         store.append_outbox(call, bucket, [outbox_row(bucket)])

@@ -20,13 +20,13 @@ from murmuration_server.demo.outcome import Check, Outcome
 from murmuration_server.demo.screen import Screen
 from murmuration_server.demo.stages import acks, crash, delivery, homes, load, modes, relations, why
 from murmuration_server.demo.system import System, SystemFailed
-from murmuration_server.demo.texts import Texts
 from murmuration_server.demo.world import TooSlow, World
 
 STAGES = (load, acks, delivery, modes, crash, relations, homes, why)
 SEED_BITS = 32
 CALL_SECONDS = 10.0
 INTERRUPTED = 130
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # Of few followers a delivery must still take long enough to be killed halfway.
 QUICK_SETTINGS = {"FANOUT__PAGE_SIZE": "20", "FANOUT__LARGE_FOLLOWERS": "1000"}
 
@@ -60,13 +60,13 @@ class Report:
 
 def run_demo(options: Options) -> int:
     """Answers the exit status: 0 if every check passed."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in ENDING:
+        signal.signal(number, _interrupt)
     screen = Screen(quiet=options.as_json)
     report = Report(secrets.randbits(SEED_BITS) if options.seed is None else options.seed)
     began = time.monotonic()
-    rng = random.Random(report.seed)
     try:
-        cast = read_cast(find_graph(options.graph), rng, quick=options.quick)
+        cast = read_cast(find_graph(options.graph), random.Random(report.seed), quick=options.quick)
     except GraphMissing as error:
         print(f"murmurd demo: {error}", file=sys.stderr)
         return 1
@@ -74,7 +74,7 @@ def run_demo(options: Options) -> int:
     system = System(QUICK_SETTINGS if options.quick else {})
     kept = False
     try:
-        _show(options, screen, report, system, cast, rng)
+        _show(options, screen, report, system, cast)
         _finish(options, screen, report, time.monotonic() - began)
         if options.keep and not report.failure:
             kept = True
@@ -84,21 +84,24 @@ def run_demo(options: Options) -> int:
         return INTERRUPTED
     finally:
         if not kept:
+            for number in ENDING:
+                signal.signal(number, signal.SIG_IGN)  # nobody leaves before it is cleared away
             system.stop()
     return 0 if report.passed else 1
 
 
-def _show(options: Options, screen: Screen, report: Report, system: System, cast: Cast, rng: random.Random) -> None:
+def _show(options: Options, screen: Screen, report: Report, system: System, cast: Cast) -> None:
     began = time.monotonic()
     try:
         with screen.bar("starting", None):
             system.await_ready()
         report.seconds["start"] = time.monotonic() - began
         with Client(system.target, timeout=CALL_SECONDS) as client:
-            world = World(client, system, cast, rng, Texts(rng, cast.authors), options.quick)
+            world = World(client, system, cast, report.seed, options.quick)
             for number, stage in enumerate(STAGES):
                 screen.heading(f"{number}. {stage.TITLE}" if number else stage.TITLE, stage.MEANING)
                 name, began = stage.__name__.rsplit(".", 1)[1], time.monotonic()
+                world.begin(name)
                 report.stages[name] = stage.run(world, screen)
                 report.seconds[name] = time.monotonic() - began
                 screen.checks(report.stages[name].checks)
@@ -125,14 +128,15 @@ def _finish(options: Options, screen: Screen, report: Report, seconds: float) ->
     screen.heading("Summary", "Every figure above was measured in this run, on this machine.")
     screen.summary(report.checks)
     screen.say(
-        f"{machine['cores']} cores, Python {machine['python']}, {machine['system']}; {seconds:.0f} s; seed {report.seed}."
+        f"{machine['cores']} cores, Python {machine['python']}, {machine['system']}; {seconds:.0f} s; "
+        f"seed {report.seed}."
     )
     if report.failure:
         print(f"murmurd demo: {report.failure}", file=sys.stderr)
 
 
 def _say_how_to_go_on(system: System, cast: Cast) -> None:
-    murmur = f"murmur --target {system.target}"
+    murmur = f"{_beside_python('murmur')} --target {system.target}"
     lines = [
         f"It keeps running on {system.target}, data in {system.folder / 'data'}. Try:",
         f"  {murmur} --as reads_it_all home",
@@ -141,9 +145,18 @@ def _say_how_to_go_on(system: System, cast: Cast) -> None:
         f"  {murmur} --as {cast.followers[0]} unfollow stella_live",
         f"  {murmur} user {cast.authors[0]}",
         "Stop it and remove its data:",
-        f"  kill {system.process.pid}; sleep 2; rm -r {system.folder}",
+        f"  kill {system.process.pid}",
+        f"  rm -r {system.folder}",
     ]
     print("\n".join(lines), file=sys.stderr)
+
+
+def _beside_python(program: str) -> str:
+    """How to call a program that was installed with this one."""
+    path = Path(sys.executable).with_name(program)
+    if not path.exists():
+        return program
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,6 +22,7 @@ PULL: Any = 2
 THREADS = 6
 PAGE_SIZE = 100
 POLL_SECONDS = 0.02
+SEEN_POLL_SECONDS = 0.01  # polling takes the cores that delivery needs
 DELIVERY_SECONDS = 60.0
 
 
@@ -44,8 +45,7 @@ class World:
     client: Client
     system: System
     cast: Cast
-    rng: random.Random
-    texts: Texts
+    seed: int
     quick: bool
     reference: Reference = field(default_factory=Reference)
     ids: dict[str, int] = field(default_factory=dict)  # by handle
@@ -56,6 +56,11 @@ class World:
     reader: int = 0
     newcomer: int = 0
     sample: list[int] = field(default_factory=list)
+
+    def begin(self, stage: str) -> None:
+        """Each stage draws from its own source, so one that needs another try leaves the others as they are."""
+        self.rng = random.Random(f"{self.seed} {stage}")
+        self.texts = Texts(self.rng, self.cast.authors)
 
     def post(self, author: int, *, reply_to: int = 0, repost_of: int = 0) -> Sent:
         """Posts, and tells the reference once it is acked."""
@@ -82,15 +87,18 @@ class World:
     def homes(self, readers: Iterable[int]) -> Iterable[tuple[int, list[int]]]:
         """(reader, his home), read by several threads, as they come in order."""
         readers = list(readers)
-        with ThreadPoolExecutor(THREADS) as pool:
+        pool = ThreadPoolExecutor(THREADS)
+        try:
             yield from zip(readers, pool.map(self.home, readers), strict=True)
+        finally:
+            pool.shutdown(cancel_futures=True)
 
     def sees(self, reader: int, post_id: int) -> bool:
         """Whether a post is in the reader's home now."""
         page = self.client.acting_as(reader).home_page(PAGE_SIZE, since_tweet_id=post_id - 1)
         return any(item.tweet.tweet_id == post_id for item in page.items)
 
-    def await_delivered(self, seconds: float = DELIVERY_SECONDS) -> float:
+    def await_delivered(self, seconds: float = DELIVERY_SECONDS, on_poll: Callable[[], None] | None = None) -> float:
         """Until nothing waits to be delivered; answers the moment. Raises TooSlow."""
         deadline = time.monotonic() + seconds
         while True:
@@ -100,6 +108,8 @@ class World:
                 return time.monotonic()
             if time.monotonic() > deadline:
                 raise TooSlow(f"{waiting} events still wait to be delivered after {seconds:g} s.")
+            if on_poll is not None:
+                on_poll()
             time.sleep(POLL_SECONDS)
 
     def await_seen(self, readers: Sequence[int], sent: Sent, seconds: float = DELIVERY_SECONDS) -> list[float]:
@@ -110,6 +120,7 @@ class World:
                 if self.sees(reader, sent.post_id):
                     waiting.remove(reader)
                     times.append(time.monotonic() - sent.acked_at)
+            time.sleep(SEEN_POLL_SECONDS)
             if waiting and time.monotonic() - sent.acked_at > seconds:
                 raise TooSlow(f"A post is not in {len(waiting)} of {len(readers)} homes after {seconds:g} s.")
         return times

@@ -12,23 +12,28 @@ from murmuration_server.platform.metrics import Metrics
 
 
 class OutboxQuota:
-    """How many acked events wait for the log, as of the last look, plus those written since."""
+    """How many acked events wait for the log: as of the last count, plus those admitted since it began."""
 
     def __init__(self, limit: int) -> None:
-        self._limit, self._waiting = limit, 0
+        self._limit, self._counted = limit, 0
+        self._admitted = self._admitted_before = 0
 
     @property
     def waiting(self) -> int:
-        return self._waiting
+        return self._counted + self._admitted - self._admitted_before
 
     def admit(self, events: int = 1) -> None:
         """Counts more of them. Raises `OutboxFull` where there is no room."""
-        if self._waiting >= self._limit:
+        if self.waiting >= self._limit:
             raise OutboxFull
-        self._waiting += events
+        self._admitted += events
 
-    def observe(self, waiting: int) -> None:
-        self._waiting = waiting
+    def begin_count(self) -> int:
+        """To be handed to `end_count`: what is admitted while somebody counts is not lost."""
+        return self._admitted
+
+    def end_count(self, began: int, waiting: int) -> None:
+        self._counted, self._admitted_before = waiting, began
 
 
 class OutboxJanitor:
@@ -39,7 +44,7 @@ class OutboxJanitor:
         self._dropped_below: dict[str, int] = {}
 
     def run_once(self, call: Call) -> bool:
-        waiting = 0
+        waiting, began = 0, self._quota.begin_count()
         for source in self._sources:
             name = source.outbox_name
             position = self._position(call, name)
@@ -49,7 +54,7 @@ class OutboxJanitor:
             rows = source.outbox_backlog(call, position.open_from, position.tails).rows
             self._metrics.outbox_rows.labels(name).set(rows)
             waiting += rows
-        self._quota.observe(waiting)
+        self._quota.end_count(began, waiting)
         return False
 
     def _position(self, call: Call, name: str) -> RelayPosition:

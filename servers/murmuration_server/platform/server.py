@@ -6,6 +6,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -165,7 +166,7 @@ class _GenericHandler(grpc.GenericRpcHandler):
         return make(run)
 
 
-def grpc_server(dispatcher: Dispatcher, settings: ServerSettings, pool: Any) -> grpc.Server:
+def grpc_server(dispatcher: Dispatcher, settings: ServerSettings, threads: int) -> grpc.Server:
     """A server that is not started and has no port yet. Over its concurrency limit it refuses at once."""
     options = [
         ("grpc.max_receive_message_length", settings.max_message_bytes),
@@ -174,6 +175,7 @@ def grpc_server(dispatcher: Dispatcher, settings: ServerSettings, pool: Any) -> 
         ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
         ("grpc.keepalive_permit_without_calls", 1),
     ]
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="grpc")
     server = grpc.server(pool, options=options, maximum_concurrent_rpcs=settings.max_concurrent_calls)
     server.add_generic_rpc_handlers((_GenericHandler(dispatcher),))
     return server

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from concurrent import futures
 from dataclasses import dataclass
 
 import grpc
@@ -56,11 +55,10 @@ def run_serving(
         )
         serving = build_serving(ports, settings, runtime, metrics, owner=runtime.token(8).hex())
         workers = _start(serving.steps, runtime, metrics)
-        internal = grpc_server(serving.internal, settings.server, futures.ThreadPoolExecutor(INTERNAL_THREADS))
+        internal = grpc_server(serving.internal, settings.server, INTERNAL_THREADS)
         internal.add_insecure_port(f"unix:{socket}")
         internal.start()
-        pool = futures.ThreadPoolExecutor(settings.server.threads)
-        public = grpc_server(serving.public, settings.server, pool)
+        public = grpc_server(serving.public, settings.server, settings.server.threads)
         port = _bind(public, settings.server.host, settings.server.port)
         public.start()
         on_ready(Ready(port, _serve_metrics(settings.server.metrics_port, metrics)))

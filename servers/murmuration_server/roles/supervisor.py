@@ -10,12 +10,12 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+
+from murmuration_server.platform.runtime import Runtime
 
 READY_SECONDS = 30.0
 KILL_AFTER_SECONDS = 20.0
@@ -41,12 +41,16 @@ class Supervisor:
     """`say` is told each event: {"event": "ready" | "restarted" | "stopping", ...}."""
 
     def __init__(
-        self, environment: Mapping[str, str], config: Path | None, say: Callable[[Mapping[str, object]], None]
-    ):
+        self,
+        environment: Mapping[str, str],
+        config: Path | None,
+        runtime: Runtime,
+        say: Callable[[Mapping[str, object]], None],
+    ) -> None:
         self._environment, self._config, self._say = dict(environment), config, say
         self._folder = Path(tempfile.mkdtemp(prefix="murmurd-"))
         self._children: dict[str, _Child] = {}
-        self._stopping = threading.Event()
+        self._runtime, self._stopping = runtime, runtime.event()
         self._fast_restarts = 0
 
     def run(self) -> int:
@@ -86,7 +90,7 @@ class Supervisor:
             command += ["--config", str(self._config)]
         process = subprocess.Popen(command, env=self._environment, pass_fds=[theirs.fileno()], start_new_session=True)
         theirs.close()
-        child = _Child(role, process, mine, time.monotonic(), {})
+        child = _Child(role, process, mine, self._runtime.monotonic(), {})
         self._children[role] = child
         return child
 
@@ -111,7 +115,7 @@ class Supervisor:
         return 0
 
     def _restart(self, role: str, dead: _Child) -> None:
-        fast = time.monotonic() - dead.started < FAST_SECONDS
+        fast = self._runtime.monotonic() - dead.started < FAST_SECONDS
         self._fast_restarts = self._fast_restarts + 1 if fast else 0
         if self._fast_restarts > MAX_FAST_RESTARTS:
             raise StartFailed(f"The {role} process dies again and again (status {dead.process.returncode}).")

@@ -11,10 +11,11 @@ from murmuration_server.demo.world import Sent, TooSlow, World
 
 TITLE = "kill -9 in the middle of a delivery"
 MEANING = (
-    "The worker dies with her post in about half of the homes. The supervisor starts another, which goes on at the page "
-    "where the first one was: before and after add up to all followers, not to more."
+    "The worker dies with her post in about half of the homes. The supervisor starts another, which goes on at the "
+    "page where the first one was: before and after add up to all followers, not to more."
 )
 LEAST_LEFT, MOST_LEFT = 0.30, 0.70
+STRIKE_FROM = 0.40  # delivered
 TRIES = 6
 POLLED = 40
 READERS = 200
@@ -90,7 +91,7 @@ def _strike(world: World, screen: Screen) -> Struck:
         sent = world.post(world.celebrity)
         with screen.bar("rows delivered", total) as advance:
             while (done := system.delivered_rows() - base) < (1 - LEAST_LEFT) * total:
-                if done >= (1 - MOST_LEFT) * total:
+                if done >= STRIKE_FROM * total:
                     system.kill_worker()
                     return Struck(sent, done, time.monotonic())
                 advance(done)

@@ -14,7 +14,7 @@ MEANING = (
     "wait behind a celebrity's."
 )
 ROUNDS = 3
-READERS = 20
+READERS = 12
 SMALL_READERS = 5
 LATEST_SECONDS = 10.0
 

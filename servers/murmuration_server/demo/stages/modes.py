@@ -10,11 +10,12 @@ from murmuration_server.demo.world import PULL, PUSH, Sent, TooSlow, World
 
 TITLE = "From PUSH to PULL and back, while she posts"
 MEANING = (
-    "A pushed post is written into every home, a pulled one is merged in when somebody reads; each post carries its way "
-    "as a stamp. An author may change over at any time, and nobody misses a post or sees one twice."
+    "A pushed post is written into every home, a pulled one is merged in when somebody reads; each post carries its "
+    "way as a stamp. An author may change over at any time, and nobody misses a post or sees one twice."
 )
 READERS = 50
 POSTS_EACH = 3
+PULLED_AT_ONCE = 70  # a pulled post costs no delivery, and fills homes to more than a page
 PAUSE_SECONDS = 0.25
 CHANGE_SECONDS = 10.0
 
@@ -22,12 +23,14 @@ CHANGE_SECONDS = 10.0
 def run(world: World, screen: Screen) -> Outcome:
     outcome = Outcome()
     sent: list[Sent] = []
-    with screen.bar("posts", 3 * POSTS_EACH) as advance:
+    with screen.bar("posts", 3 * POSTS_EACH + PULLED_AT_ONCE) as advance:
         for place, mode in enumerate((PUSH, PULL, PUSH)):
             if place:
                 world.client.admin.set_author_mode(world.celebrity, mode)
             sent += _post_until(world, mode)
-            advance((place + 1) * POSTS_EACH)
+            if mode == PULL:
+                sent += [world.post(world.celebrity) for _ in range(PULLED_AT_ONCE)]
+            advance(len(sent))
     readers = world.rng.sample(world.sample, READERS)
     with screen.bar("waiting until all is delivered", None):
         world.await_delivered()
@@ -40,8 +43,9 @@ def run(world: World, screen: Screen) -> Outcome:
         twice += len(found) - len(set(found))
     stamps = [post.mode for post in sent]
     way = [_run_of(stamps, start) for start in _starts(stamps)]
-    screen.say("Her posts, by their stamps: " + ", then ".join(f"{count} {name}" for name, count in way) + ".")
-    outcome.check("the stamps changed over twice", [name for name, _ in way] == ["PUSH", "PULL", "PUSH"], str(way))
+    told = ", then ".join(f"{count} {name}" for name, count in way)
+    screen.say(f"Her posts, by their stamps: {told}.")
+    outcome.check("the stamps changed over twice", [name for name, _ in way] == ["PUSH", "PULL", "PUSH"], told)
     outcome.check(
         "no post missing, none twice",
         missing == twice == 0,

@@ -12,8 +12,8 @@ from murmuration_server.demo.world import PULL, PUSH, TooSlow, World
 
 TITLE = "One home, and why each item is there"
 MEANING = (
-    "The reader of all 100 authors opens the app: posts written into the home (pushed), merged in at the read (pulled), "
-    "the reader's own, and those of somebody followed a moment ago (just followed)."
+    "The reader of all 100 authors opens the app: items written into the home (pushed), merged in when read "
+    "(pulled), the reader's own, and those of somebody followed a moment ago (just followed)."
 )
 # murmuration.v1.InclusionReason
 REASONS = {1: "pushed", 2: "pulled", 3: "own", 4: "just followed", 5: "rebuilt"}

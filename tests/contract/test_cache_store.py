@@ -1,0 +1,168 @@
+"""What a CacheStore promises. Anything may vanish at any moment; what is there is what was put there last."""
+
+from __future__ import annotations
+
+import pytest
+
+from murmuration_server.cache.port import Cached, CacheKey, CacheStore
+from murmuration_server.platform.call import Call
+from tests.support.contract_adapters import CACHE_STORES, Adapter, Place
+from tests.support.contract_threads import at_once
+
+ADAPTERS = CACHE_STORES
+
+KEY, OTHER = CacheKey(1, "rel.1:1"), CacheKey(2, "rel.1:2")
+LONG = 3600.0
+
+
+def held(store: CacheStore, call: Call, key: CacheKey = KEY) -> Cached | None:
+    return store.get_many(call, [key]).get(key)
+
+
+def value(store: CacheStore, call: Call, key: CacheKey = KEY) -> bytes | None:
+    found = held(store, call, key)
+    return found and found.value
+
+
+def token(store: CacheStore, call: Call, key: CacheKey = KEY) -> int:
+    found = held(store, call, key)
+    assert found is not None
+    return found.token
+
+
+def test_what_is_set_is_there(store: CacheStore, call: Call) -> None:
+    store.set(call, KEY, b"a", LONG)
+    store.set(call, OTHER, b"b", LONG)
+    found = store.get_many(call, [KEY, OTHER])
+    assert {key: cached.value for key, cached in found.items()} == {KEY: b"a", OTHER: b"b"}
+    store.set(call, KEY, b"c", LONG)
+    assert value(store, call) == b"c"
+
+
+def test_what_is_not_there_is_left_out(store: CacheStore, call: Call) -> None:
+    assert store.get_many(call, []) == {}
+    assert store.get_many(call, [KEY, OTHER]) == {}
+
+
+@pytest.mark.parametrize("data", [b"", b"\x00", b"\r\nEND\r\n", bytes(range(256)), b"x" * 200_000])
+def test_any_bytes_are_kept(store: CacheStore, call: Call, data: bytes) -> None:
+    store.set(call, KEY, data, LONG)
+    assert value(store, call) == data
+
+
+def test_add_stores_only_where_nothing_is(store: CacheStore, call: Call) -> None:
+    assert store.add(call, KEY, b"a", LONG)
+    assert not store.add(call, KEY, b"b", LONG)
+    assert value(store, call) == b"a"
+
+
+def test_one_of_many_adds_at_once_succeeds(store: CacheStore, call: Call) -> None:
+    added = at_once([lambda n=n: store.add(call, KEY, b"%d" % n, LONG) for n in range(4)])
+    assert sorted(added) == [False, False, False, True]
+    assert value(store, call) == b"%d" % added.index(True)
+
+
+def test_cas_replaces_what_the_token_was_given_for(store: CacheStore, call: Call) -> None:
+    store.set(call, KEY, b"a", LONG)
+    assert store.cas(call, KEY, b"b", token(store, call), LONG)
+    assert value(store, call) == b"b"
+    assert store.cas(call, KEY, b"c", token(store, call), LONG)
+    assert value(store, call) == b"c"
+
+
+def test_cas_fails_where_nothing_is(store: CacheStore, call: Call) -> None:
+    assert not store.cas(call, KEY, b"a", 1, LONG)
+    assert value(store, call) is None
+
+
+def test_cas_fails_where_the_entry_was_replaced(store: CacheStore, call: Call) -> None:
+    store.set(call, KEY, b"a", LONG)
+    old = token(store, call)
+    store.set(call, KEY, b"b", LONG)
+    assert not store.cas(call, KEY, b"c", old, LONG)
+    assert value(store, call) == b"b"
+
+
+def test_cas_fails_where_the_same_bytes_were_put_again(store: CacheStore, call: Call) -> None:
+    store.set(call, KEY, b"a", LONG)
+    old = token(store, call)
+    for data in (b"b", b"a"):
+        store.set(call, KEY, data, LONG)
+    assert not store.cas(call, KEY, b"c", old, LONG)
+
+
+def test_cas_fails_where_the_entry_was_deleted(store: CacheStore, call: Call) -> None:
+    store.set(call, KEY, b"a", LONG)
+    old = token(store, call)
+    store.delete(call, KEY)
+    assert not store.cas(call, KEY, b"b", old, LONG)
+    assert value(store, call) is None
+
+
+def test_cas_fails_where_the_entry_was_deleted_and_added_again(store: CacheStore, call: Call) -> None:
+    assert store.add(call, KEY, b"a", LONG)
+    old = token(store, call)
+    store.delete(call, KEY)
+    assert store.add(call, KEY, b"a", LONG)
+    assert not store.cas(call, KEY, b"b", old, LONG)
+    assert value(store, call) == b"a"
+
+
+def test_one_of_many_cas_at_once_succeeds(store: CacheStore, call: Call) -> None:
+    store.set(call, KEY, b"a", LONG)
+    old = token(store, call)
+    done = at_once([lambda n=n: store.cas(call, KEY, b"%d" % n, old, LONG) for n in range(4)])
+    assert sorted(done) == [False, False, False, True]
+    assert value(store, call) == b"%d" % done.index(True)
+
+
+def test_an_entry_ends_with_its_time(store: CacheStore, call: Call, adapter: Adapter, place: Place) -> None:
+    store.set(call, KEY, b"a", 1.0)
+    store.set(call, OTHER, b"b", LONG)
+    adapter.pass_time(place, 1.5)
+    assert value(store, call) is None
+    assert value(store, call, OTHER) == b"b"
+    assert store.add(call, KEY, b"c", LONG)
+    assert value(store, call) == b"c"
+
+
+def test_an_ended_entry_may_be_added_again_unread(
+    store: CacheStore, call: Call, adapter: Adapter, place: Place
+) -> None:
+    if store.add(call, KEY, b"a", 1.0):
+        adapter.pass_time(place, 1.5)
+        assert store.add(call, KEY, b"b", LONG)
+
+
+def test_cas_fails_where_the_entry_ended(store: CacheStore, call: Call, adapter: Adapter, place: Place) -> None:
+    store.set(call, KEY, b"a", 1.0)
+    old = token(store, call)
+    adapter.pass_time(place, 1.5)
+    assert not store.cas(call, KEY, b"b", old, LONG)
+
+
+def test_a_set_begins_the_time_anew(store: CacheStore, call: Call, adapter: Adapter, place: Place) -> None:
+    store.set(call, KEY, b"a", 1.0)
+    assert store.cas(call, KEY, b"b", token(store, call), LONG)
+    adapter.pass_time(place, 1.5)
+    assert value(store, call) == b"b"
+
+
+def test_delete_takes_one_entry(store: CacheStore, call: Call) -> None:
+    store.set(call, KEY, b"a", LONG)
+    store.set(call, OTHER, b"b", LONG)
+    store.delete(call, KEY)
+    assert (value(store, call), value(store, call, OTHER)) == (None, b"b")
+
+
+def test_deleting_what_is_not_there_is_done_already(store: CacheStore, call: Call) -> None:
+    store.delete(call, KEY)
+    assert value(store, call) is None
+
+
+def test_flush_takes_all(store: CacheStore, call: Call) -> None:
+    store.set(call, KEY, b"a", LONG)
+    store.set(call, OTHER, b"b", LONG)
+    assert value(store, call) == b"a"
+    store.flush(call)
+    assert store.get_many(call, [KEY, OTHER]) == {}

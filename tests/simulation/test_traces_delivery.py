@@ -1,0 +1,120 @@
+"""Fan-out page by page: whole, resumed where it stopped, and without effect when it comes again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from murmuration_server.platform.errors import Unavailable
+from tests.support.sim import Person, System, settings, simulate
+
+PAGE = 2
+FOLLOWERS = 7
+SETTINGS = settings(fanout={"page_size": PAGE})
+SEEDS = (1, 2, 3)
+
+
+def author_with_followers(system: System) -> tuple[Person, list[Person]]:
+    """With nothing under way."""
+    author, *followers = [system.person(f"user{number}") for number in range(FOLLOWERS + 1)]
+    for follower in followers:
+        follower.follow(author)
+    system.rest()
+    return author, followers
+
+
+def holders(system: System, post: int) -> set[int]:
+    """Whose homes hold it."""
+    return {row[0] for row in system.sql("homes", "SELECT user_id FROM home WHERE tweet_id = ?", post)}
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_every_page_of_followers_is_written(seed: int) -> None:
+    def scenario(system: System) -> None:
+        author, followers = author_with_followers(system)
+        posts = [author.post() for _ in range(2)]
+        system.rest()
+        for post in posts:
+            assert holders(system, post) == {follower.user_id for follower in followers}
+        for follower in followers:
+            assert follower.home() == posts[::-1]
+
+    simulate(seed, scenario, SETTINGS)
+
+
+@pytest.mark.parametrize("failing", [1, 2, 3])
+def test_a_delivery_that_stops_goes_on_at_its_page(failing: int) -> None:
+    def scenario(system: System) -> None:
+        system.expects_errors = True
+        author, followers = author_with_followers(system)
+        in_order = sorted(follower.user_id for follower in followers)
+        system.runtime.note("graph.list_followers")
+        writes = 0
+
+        def fail_once(rows: Any, *_more: Any) -> None:
+            nonlocal writes
+            writes += bool(rows)
+            if rows and writes == failing:
+                raise Unavailable("the store of homes")
+
+        system.runtime.hooks["homes.write"] = fail_once
+        post = author.post()
+        system.rest()
+        asked = [after for _, (_, _, after, _) in system.runtime.seen]
+        pages = [0, *(in_order[end - 1] for end in range(PAGE, FOLLOWERS, PAGE))]
+        assert asked == [*pages[:failing], *pages[failing - 1 :]]
+        assert holders(system, post) == set(in_order)
+
+    simulate(1, scenario, SETTINGS)
+
+
+def test_a_delivery_that_comes_again_changes_nothing() -> None:
+    """The step dies between its last write and its commit."""
+
+    def scenario(system: System) -> None:
+        system.expects_errors = True
+        author, followers = author_with_followers(system)
+        lost = []
+
+        def lose_a_commit(*_arguments: object) -> None:
+            if not lost and system.runtime.task_name() == "deliveries-small":
+                lost.append(True)
+                raise Unavailable("the log")
+
+        system.runtime.hooks["log.append"] = lose_a_commit
+        post = author.post()
+        system.rest()
+        assert lost
+        for follower in followers:
+            assert follower.home() == [post]
+
+    simulate(1, scenario, SETTINGS)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_deleted_post_that_is_delivered_late_is_not_shown(seed: int) -> None:
+    def scenario(system: System) -> None:
+        author, followers = author_with_followers(system)
+        late = system.hold("deliveries-small", "graph.list_followers")
+        post = author.post()
+        late.wait()
+        author.delete(post)
+        late.open()
+        system.rest()
+        assert holders(system, post)
+        for follower in followers:
+            assert follower.home() == []
+
+    simulate(seed, scenario, SETTINGS)
+
+
+def test_followers_in_many_shards_have_every_post() -> None:
+    def scenario(system: System) -> None:
+        author, followers = author_with_followers(system)
+        assert len(set(system.sql("graph", "SELECT shard FROM followers"))) > 1
+        post = author.post()
+        system.rest()
+        assert holders(system, post) == {follower.user_id for follower in followers}
+
+    simulate(1, scenario, settings(fanout={"page_size": PAGE}, graph={"followers_per_shard": 2}))

@@ -1,0 +1,213 @@
+"""A consumer group's step: nothing is lost, nothing is skipped, and poison stops nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from murmuration.events.v1 import events_pb2
+from murmuration_server.eventlog.consume import ConsumeStep, Received
+from murmuration_server.eventlog.envelope import DEAD_LETTERS, SCHEMA_VERSION, Poison, envelope
+from murmuration_server.eventlog.port import EventLog, NewRecord, Record
+from murmuration_server.eventlog.sqlite import SqliteEventLog
+from murmuration_server.platform.call import Call
+from murmuration_server.platform.errors import DeadlineExceeded, Internal, Overloaded, Unavailable
+from murmuration_server.platform.metrics import Metrics
+from tests.support.contract_clock import START_MS, SetClock
+from tests.support.factories import new_record
+
+CLOCK = SetClock()
+BATCH = 100
+
+
+@pytest.fixture
+def call() -> Call:
+    return Call.background(CLOCK, 600)
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Iterator[SqliteEventLog]:
+    made = SqliteEventLog(tmp_path / "log.db", CLOCK, 2)
+    yield made
+    made.close()
+
+
+class Handler:
+    """Notes which users' events it has handled; `fault` may object to one."""
+
+    def __init__(self, fault: Callable[[int], Exception | None] = lambda user_id: None) -> None:
+        self.fault, self.handled = fault, []
+        self.batches: list[int] = []
+
+    def handle(self, call: Call, events: Sequence[Received]) -> Sequence[NewRecord]:
+        self.batches.append(len(events))
+        ids = [received.envelope.user_created.user_id for received in events]
+        for user_id in ids:
+            error = self.fault(user_id)
+            if error is not None:
+                raise error
+        self.handled += ids
+        return [new_record("out", user_id, b"%d" % user_id) for user_id in ids]
+
+
+class Bench:
+    def __init__(self, log: Any, handler: Handler) -> None:
+        self.log, self.handler, self.metrics = log, handler, Metrics()
+        self.step = ConsumeStep(log, "group", ["in"], handler, self.metrics, BATCH, wait_seconds=0)
+
+    def run(self, call: Call) -> int:
+        """Runs until nothing is left; answers how many steps that took."""
+        steps = 0
+        while self.step.run_once(call):
+            steps += 1
+            assert steps < 1000
+        return steps
+
+    def dead_letters(self) -> float:
+        found = self.metrics.registry.get_sample_value("murmuration_dead_letters_total", {"group": "group"})
+        return found or 0.0
+
+
+def event(call: Call, user_id: int) -> bytes:
+    made = envelope(call, user_id, START_MS)
+    made.user_created.user_id = user_id
+    return made.SerializeToString()
+
+
+def send(log: EventLog, call: Call, *user_ids: int, key: int | None = None) -> None:
+    log.append(call, [new_record("in", key or user_id, event(call, user_id)) for user_id in user_ids])
+
+
+def lying(log: EventLog, call: Call, topic: str) -> list[Record]:
+    return log.consumer("looking on", [topic]).poll(call, 1000)
+
+
+def test_all_is_handled_once_and_committed(log: SqliteEventLog, call: Call) -> None:
+    bench = Bench(log, Handler())
+    assert bench.step.run_once(call) is False
+    send(log, call, *range(1, 11))
+    assert bench.run(call) == 1
+    assert sorted(bench.handler.handled) == list(range(1, 11))
+    assert bench.step.run_once(call) is False
+    assert sorted(int(record.value) for record in lying(log, call, "out")) == list(range(1, 11))
+
+
+def test_a_hundred_with_one_poison_among_them_leave_ninety_nine(log: SqliteEventLog, call: Call) -> None:
+    bench = Bench(log, Handler(lambda user_id: Poison("cannot") if user_id == 37 else None))
+    send(log, call, *range(1, 101))
+    bench.run(call)
+    assert sorted(set(bench.handler.handled)) == [n for n in range(1, 101) if n != 37]
+    [letter] = lying(log, call, DEAD_LETTERS)
+    assert events_pb2.Envelope.FromString(letter.value).user_created.user_id == 37
+    assert (letter.key, letter.origin_ms) == (37, START_MS)
+    assert bench.dead_letters() == 1
+    assert sorted(int(record.value) for record in lying(log, call, "out")) == [n for n in range(1, 101) if n != 37]
+
+
+def test_poison_does_not_change_the_order_of_a_key(log: SqliteEventLog, call: Call) -> None:
+    bench = Bench(log, Handler(lambda user_id: Poison("cannot") if user_id == 3 else None))
+    send(log, call, *range(1, 8), key=1)
+    bench.run(call)
+    assert bench.handler.handled == [1, 2, 4, 5, 6, 7]
+
+
+@pytest.mark.parametrize("error", [ValueError("unforeseen"), Internal("x"), Poison("known")])
+def test_what_fails_for_ever_is_set_aside(log: SqliteEventLog, call: Call, error: Exception) -> None:
+    bench = Bench(log, Handler(lambda user_id: error if user_id == 1 else None))
+    send(log, call, 1, 2)
+    bench.run(call)
+    assert bench.handler.handled == [2]
+    assert len(lying(log, call, DEAD_LETTERS)) == 1
+
+
+@pytest.mark.parametrize("error", [Unavailable("x"), DeadlineExceeded(), Overloaded("x")])
+def test_what_may_pass_is_tried_again_later(log: SqliteEventLog, call: Call, error: Exception) -> None:
+    faults = [error, error]
+    bench = Bench(log, Handler(lambda user_id: faults.pop() if faults else None))
+    send(log, call, 1, 2, 3)
+    for _ in range(2):
+        with pytest.raises(type(error)):
+            bench.step.run_once(call)
+        assert lying(log, call, DEAD_LETTERS) == []
+    bench.run(call)
+    assert sorted(bench.handler.handled) == [1, 2, 3]
+    assert bench.dead_letters() == 0
+
+
+def test_what_may_pass_is_tried_again_behind_poison_too(log: SqliteEventLog, call: Call) -> None:
+    """The batch is taken apart for its poison; in the middle of that a part goes away and comes back."""
+    away = [True]
+
+    def fault(user_id: int) -> Exception | None:
+        if user_id == 2:
+            return Poison("cannot")
+        return Unavailable("x") if user_id == 3 and away[0] else None
+
+    bench = Bench(log, Handler(fault))
+    send(log, call, 1, 2, 3, 4, key=1)
+    with pytest.raises(Unavailable):
+        bench.step.run_once(call)
+    assert bench.handler.handled == [1]
+    away.clear()
+    away.append(False)
+    bench.run(call)
+    assert bench.handler.handled == [1, 3, 4]
+    assert bench.dead_letters() == 1
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"\xffgarbage",
+        b"",
+        events_pb2.Envelope(schema_version=SCHEMA_VERSION).SerializeToString(),
+        events_pb2.Envelope(
+            schema_version=SCHEMA_VERSION + 1, user_created=events_pb2.UserCreated(user_id=9)
+        ).SerializeToString(),
+    ],
+    ids=["no envelope", "empty", "no payload", "a newer schema"],
+)
+def test_what_cannot_be_opened_is_set_aside_unhandled(log: SqliteEventLog, call: Call, value: bytes) -> None:
+    bench = Bench(log, Handler())
+    log.append(call, [new_record("in", 1, value)])
+    send(log, call, 2, key=1)
+    bench.run(call)
+    assert bench.handler.handled == [2]
+    assert [record.value for record in lying(log, call, DEAD_LETTERS)] == [value]
+
+
+def test_a_batch_is_bounded(log: SqliteEventLog, call: Call) -> None:
+    bench = Bench(log, Handler())
+    send(log, call, *range(1, 251), key=1)
+    assert bench.run(call) == 3
+    assert bench.handler.batches == [100, 100, 50]
+
+
+class Forgetful:
+    """A log whose first append after a handling is lost: the process dies there."""
+
+    def __init__(self, log: EventLog) -> None:
+        self._log, self.lose = log, True
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._log, name)
+
+    def append(self, call: Call, records: Any, **more: Any) -> None:
+        if self.lose:
+            self.lose = False
+            raise Unavailable("the log")
+        self._log.append(call, records, **more)
+
+
+def test_what_was_handled_and_not_committed_comes_again(log: SqliteEventLog, call: Call) -> None:
+    bench = Bench(Forgetful(log), Handler())
+    send(log, call, 1, 2, key=1)
+    with pytest.raises(Unavailable):
+        bench.step.run_once(call)
+    assert lying(log, call, "out") == []
+    bench.run(call)
+    assert bench.handler.handled == [1, 2, 1, 2]
+    assert len(lying(log, call, "out")) == 2
