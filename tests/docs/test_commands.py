@@ -41,7 +41,7 @@ def reason_not_to_run(command: str) -> str | None:
     return NOT_RUN.get(command) or NOT_RUN_PROGRAMS.get(command.split()[0])
 
 
-class Session:
+class Reader:
     """Runs what is shown. Ids are other ones here: each that is shown stands for the one printed in its place."""
 
     def __init__(self, system: Running) -> None:
@@ -82,13 +82,14 @@ def system(tmp_path: Path) -> Iterator[Running]:
         yield started
 
 
+@pytest.mark.timeout(300)
 def test_the_readme_line_by_line(system: Running) -> None:
-    session = Session(system)
+    reader = Reader(system)
     found = blocks(README)
     for block, following in zip(found, [*found[1:], None], strict=True):
         if block.language == "console":
             for command, shown in prompts(block):
-                session.repeat(command, shown)
+                reader.repeat(command, shown)
         elif block.language == "sh":
             run_all(system, block)
         elif block.language == "python":

@@ -73,6 +73,14 @@ def test_make_targets_exist(page: Path) -> None:
     assert named <= targets
 
 
+def test_every_folder_of_tests_is_described() -> None:
+    found = {
+        path.relative_to(ROOT).parts[1] for path in (ROOT / "tests").glob("*/*") if path.suffix in (".py", ".patch")
+    }
+    described = {name.removeprefix("tests/") for name in codes(ROOT / "CONTRIBUTING.md") if name.startswith("tests/")}
+    assert found <= described
+
+
 def promises() -> dict[int, str]:
     """Number to the row of README's table."""
     section = prose(README).partition("## Promises")[2].partition("\n## ")[0]

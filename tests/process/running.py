@@ -168,8 +168,10 @@ class Server:
 
     def _find(self, name: str, facts: Mapping[str, object]) -> dict[str, Any] | None:
         wanted = {"event": name, **facts}.items()
-        return next((event for event in self.events if wanted <= event.items()), None) if facts else next(
-            (event for event in self.events if event["event"] == name), None
+        return (
+            next((event for event in self.events if wanted <= event.items()), None)
+            if facts
+            else next((event for event in self.events if event["event"] == name), None)
         )
 
     def _listen(self) -> None:

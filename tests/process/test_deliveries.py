@@ -8,6 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from murmuration_client import Client
+from murmuration_server.graph.relations import NOT_BACKFILLED
 from tests.process.running import Server, handles, settled, texts_at_home, until, value
 
 Start = Callable[..., Server]
@@ -15,6 +16,8 @@ Connect = Callable[[Server], Client]
 
 DELIVERIES, LARGE_LANE = "murmuration_deliveries_total", "deliveries-large"
 ROWS = "SELECT count(*) FROM home WHERE tweet_id = ?"
+MARKED = f"SELECT count(*) FROM following WHERE backfilled < {NOT_BACKFILLED}"
+"""Until then a backfill may write what a delivery should."""
 
 FOLLOWERS = 3_000
 CROWD = 28_459
@@ -26,7 +29,7 @@ def _followed(server: Server, client: Client, followers: int) -> Client:
     crowd = list(handles("f", followers))
     people = [("celebrity", ""), *((handle, "") for handle in crowd)]
     client.admin.import_graph(people, ((handle, "celebrity") for handle in crowd))
-    until("the import to be worked off", lambda: settled(server, client))
+    until("every follow to be marked as backfilled", lambda: server.count("graph", MARKED) == followers)
     return client.acting_as(client.get_user("celebrity").user_id)
 
 
@@ -65,7 +68,7 @@ def test_small_authors_posts_arrive_while_a_large_delivery_runs(start: Start, co
     celebrity = _followed(server, client, CROWD)
     small, reader = client.create_user("small"), client.get_user("f0")
     client.acting_as(reader.user_id).follow(small.user_id)
-    until("the follow to be worked off", lambda: settled(server, client))
+    until("the follow to be marked as well", lambda: server.count("graph", MARKED) == CROWD + 1)
     large_id = celebrity.create_tweet("to all").tweet_id
     until("the large delivery to be under way", lambda: server.count("homes", ROWS, large_id) > 0)
     small_id = client.acting_as(small.user_id).create_tweet("to one").tweet_id

@@ -106,17 +106,16 @@ def test_a_followers_row_that_is_lost_is_mended_before_the_backfill_reads(seed: 
     def scenario(system: System) -> None:
         author, reader = system.people("author reader")
         system.rest()
-        mending = system.hold("relations-follower", "graph.apply")
-        reading = system.hold("relations-follower", "tweets.list_recent.done")
+        waiting = system.hold("relations-follower", "log.poll").wait()
         mend = system.lose_inserts("graph", "followers")
         reader.follow(author)
         mend()
-        mending.wait()
         missed = author.post()
         system.sleep(1)
         assert home_rows(system, reader) == []
         assert reader.home() == [missed]
-        mending.open()
+        reading = system.hold("relations-follower", "tweets.list_recent.done")
+        waiting.open()
         reading.wait()
         # The backfill has read: from here on fan-out must find him.
         between = author.post()
@@ -137,12 +136,11 @@ def test_a_row_lost_from_the_authors_list_is_written_again(seed: int) -> None:
     def scenario(system: System) -> None:
         author, reader = system.people("author reader")
         system.rest()
+        waiting = system.hold("fanout-planner", "log.poll").wait()
         mend = system.lose_inserts("tweets", "user_tweets")
-        planning = system.hold("fanout-planner", "tweets.restore")
         post = author.post()
-        planning.wait()
         mend()
-        planning.open()
+        waiting.open()
         system.rest()
         reader.follow(author)
         assert reader.home() == [post]

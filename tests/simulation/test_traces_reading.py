@@ -68,6 +68,30 @@ def test_a_fill_that_began_before_an_unfollow_does_not_stand(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
+def test_nobody_joins_a_fill_that_is_older_than_a_change_he_must_see(seed: int) -> None:
+    """The fill has put the relations into the cache and is busy with its next entry; then he unfollows, and reads."""
+
+    def scenario(system: System) -> None:
+        author, reader = pair(system)
+        author.post()
+        system.rest()
+        reader.home()
+        system.evict("rel")
+        system.evict("recent")
+        busy = system.hold("filler", "cache.cas", passes=1)
+        filler = system.begin("filler", reader.page)
+        busy.wait()
+        reader.unfollow(author)
+        reading = system.begin("reader", reader.page)
+        system.sleep(0.2)
+        busy.open()
+        filler.result()
+        assert reading.result().ids == []
+
+    simulate(seed, scenario)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
 def test_of_two_changes_at_once_the_later_one_is_seen(seed: int) -> None:
     """The first has stored a follow and comes late to the cache, where the second has been in between."""
 
@@ -76,7 +100,7 @@ def test_of_two_changes_at_once_the_later_one_is_seen(seed: int) -> None:
         author.post()
         system.rest()
         reader.home()
-        late = system.hold("first", "cache.delete", "cache.set", "cache.cas")
+        late = system.hold("first", "cache.delete", "cache.set")
         first = system.begin("first", lambda: reader.follow(author))
         late.wait()
         reader.unfollow(author)
@@ -86,6 +110,18 @@ def test_of_two_changes_at_once_the_later_one_is_seen(seed: int) -> None:
         assert reader.home() == []
 
     simulate(seed, scenario)
+
+
+def test_a_deleted_post_is_gone_on_the_next_read_of_everybody() -> None:
+    def scenario(system: System) -> None:
+        author, reader = pair(system)
+        post = author.post()
+        system.rest()
+        assert reader.home() == author.home() == [post]
+        author.delete(post)
+        assert reader.home() == author.home() == []
+
+    simulate(1, scenario)
 
 
 def test_a_post_that_is_found_twice_is_shown_once() -> None:

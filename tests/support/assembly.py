@@ -193,13 +193,13 @@ class Assembly:
 
     def _open_worker_files(self) -> None:
         """Before the serving process, which reads these and waits for them."""
-        self._worker_files = Files(self.settings, self.runtime)
+        self._worker_files = Files(self.settings, self.runtime, "worker", self.runtime.event())
         self._homes = self._worker_files.homes(read_only=False)
         log = self._worker_files.log(read_only=False)
         self.log = self.log.reopened(log) if self.log else UnrulyLog(log)
 
     def _start_serving(self) -> None:
-        files = self._serving_files = Files(self.settings, self.runtime)
+        files = self._serving_files = Files(self.settings, self.runtime, "serving", self.runtime.event())
         ports = ServingPorts(
             users=files.users(read_only=False),
             graph=files.graph(read_only=False),

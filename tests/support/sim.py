@@ -86,6 +86,7 @@ class Page:
     items: list[timeline_pb2.HomeTimelineItem]
     token: str
     status: int
+    as_of_ms: int
 
 
 class Running(Generic[T]):
@@ -160,7 +161,8 @@ class Person:
         request = timeline_pb2.ListHomeTimelineRequest(page_size=size, page_token=token, **query)
         answer = self._call(self._timeline.ListHomeTimeline, request)
         items = list(answer.items)
-        return Page([item.tweet.tweet_id for item in items], items, answer.next_page_token, answer.state.status)
+        ids, state = [item.tweet.tweet_id for item in items], answer.state
+        return Page(ids, items, answer.next_page_token, state.status, state.as_of_ms)
 
     def walk(self, size: int = 100, most_pages: int = 200, **query: Any) -> list[Page]:
         """All pages, to the end."""

@@ -72,6 +72,7 @@ class Crowd:
     people: list[Person] = field(default_factory=list)
     blocked_pairs: set[frozenset[int]] = field(default_factory=set)
     follows: dict[tuple[int, int], bool] = field(default_factory=dict)
+    acked_ms: dict[int, int] = field(default_factory=dict)
 
     def scenario(self, system: System) -> None:
         self._system = system
@@ -210,12 +211,23 @@ class Crowd:
         gone = frozenset(self.model.deleted)
         home = person.home(size=chance.randint(1, 7))
         assert not gone & set(home), "a deleted post is shown"
+        self._check_delivered(person, other)
+
+    def _check_delivered(self, person: Person, other: Person) -> None:
+        """All that was acked before the moment that a page names is in it."""
+        if not self._unhindered(person, other):
+            return
+        page = person.page()
+        before = {tweet_id for tweet_id in self._plain_posts(other) if self.acked_ms[tweet_id] < page.as_of_ms}
+        if self._unhindered(person, other) and page.status == READY and not page.token:
+            assert before & self._plain_posts(other) <= set(page.ids), "less is delivered than is said"
 
     # What they look at.
 
     def _add(
         self, person: Person, tweet_id: int, kind: Kind, about: int = 0, mentions: frozenset[int] = frozenset()
     ) -> None:
+        self.acked_ms[tweet_id] = self._system.runtime.now_ms()
         self.model.add(Entry(tweet_id, person.user_id, time_ms(tweet_id), kind, about, mentions))
 
     def _standing(self) -> list[Entry]:

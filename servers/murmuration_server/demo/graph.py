@@ -73,8 +73,13 @@ def read_cast(path: Path, rng: random.Random, *, quick: bool) -> Cast:
 def with_synthetic(cast: Cast) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
     """(users, follows) to load: the cast, one celebrity whom all follow, one reader who follows all authors."""
     users = [*cast.names.items(), CELEBRITY, READER, NEWCOMER]
-    everyone = [(follower, CELEBRITY[0]) for follower in [*cast.followers, READER[0]]]
-    return users, [*cast.follows, *((READER[0], author) for author in cast.authors), *everyone]
+    # Follower by follower: so the celebrity's followers grow evenly, and say how far the loading has come.
+    follows: dict[str, list[tuple[str, str]]] = {follower: [] for follower in [*cast.followers, READER[0]]}
+    for follower, followee in [*cast.follows, *((READER[0], author) for author in cast.authors)]:
+        follows.setdefault(follower, []).append((follower, followee))
+    for follower in [*cast.followers, READER[0]]:
+        follows[follower].append((follower, CELEBRITY[0]))
+    return users, [follow for theirs in follows.values() for follow in theirs]
 
 
 def _author_names(authors: Sequence[str], rng: random.Random) -> dict[str, tuple[str, str]]:

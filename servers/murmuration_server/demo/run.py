@@ -143,10 +143,9 @@ def _say_how_to_go_on(system: System, cast: Cast) -> None:
         f'  {murmur} --as stella_live post "Hello, everybody"',
         f"  {murmur} --as {cast.followers[0]} home --limit 5",
         f"  {murmur} --as {cast.followers[0]} unfollow stella_live",
-        f"  {murmur} user {cast.authors[0]}",
+        f"  {murmur} user show {cast.authors[0]}",
         "Stop it and remove its data:",
-        f"  kill {system.process.pid}",
-        f"  rm -r {system.folder}",
+        f"  kill {system.process.pid}; while kill -0 {system.process.pid}; do sleep 1; done; rm -r {system.folder}",
     ]
     print("\n".join(lines), file=sys.stderr)
 

@@ -156,6 +156,8 @@ def load(path: Path | None = None) -> Settings:
             raise ConfigError(f"{path} is not TOML: {error}.") from error
     faults = [f"{key}: unknown" for key in values if key not in Settings.model_fields]
     faults += [f"{name}: unknown" for name in _unknown_variables()]
+    sections = [key for key, field in Settings.model_fields.items() if isinstance(field.default, _Section)]
+    faults += [f"{key}: must be a table" for key in sections if not isinstance(values.get(key, {}), dict)]
     known = {key: value for key, value in values.items() if key in Settings.model_fields}
     settings = None
     try:

@@ -26,6 +26,10 @@ class StoreUnusable(Exception):
     """The file cannot be used; the message says why and what to do."""
 
 
+class StoreNotReady(StoreUnusable):
+    """The process that writes the file has not made it yet."""
+
+
 class _Write(Generic[T]):
     """A write on its way through the writer, and its result."""
 
@@ -185,6 +189,8 @@ def _open(path: Path | None, *, read_only: bool) -> sqlite3.Connection:
         connection.execute("PRAGMA cache_size = -16384")
         return connection
     except sqlite3.OperationalError as error:
+        if read_only and path is not None and not path.exists():
+            raise StoreNotReady(f"{path} is not there; the process that writes it does not run.") from error
         raise StoreUnusable(
             f"Cannot open {path}: {error}. Check that the folder exists, is writable and has free space."
         ) from error
@@ -203,7 +209,7 @@ def _check_version(connection: sqlite3.Connection, path: Path | None, known: int
             f"{path} was written by a newer version (schema {version}, this one knows {known}). Use that version."
         )
     if exactly and version != known:
-        raise StoreUnusable(f"{path} is not ready yet (schema {version} of {known}).")
+        raise StoreNotReady(f"{path} is not ready yet (schema {version} of {known}).")
     return version
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -11,8 +12,8 @@ from murmuration_server.graph.stores.sqlite import SqliteGraphStore
 from murmuration_server.platform.config import Settings
 from murmuration_server.platform.leases import SqliteLeaseStore
 from murmuration_server.platform.paging import SigningKeys
-from murmuration_server.platform.runtime import Runtime
-from murmuration_server.platform.sqlite import StoreUnusable
+from murmuration_server.platform.runtime import Event, Runtime
+from murmuration_server.platform.sqlite import StoreNotReady, StoreUnusable
 from murmuration_server.timeline.stores.sqlite import SqliteHomeStateStore, SqliteHomeStore
 from murmuration_server.tweets.stores.sqlite import SqliteTweetStore
 from murmuration_server.users.stores.sqlite import SqliteUserStore
@@ -20,19 +21,46 @@ from murmuration_server.users.stores.sqlite import SqliteUserStore
 T = TypeVar("T")
 
 OTHER_PROCESS_SECONDS = 15.0
+RETRY_SECONDS = 0.02
+LOCK_SECONDS = 1.0
 KEY_BYTES = 32
 
 
 class Files:
-    """Opens stores in one data folder; closes what it has opened."""
+    """Opens stores in one data folder for a process of a role, of which there is one; closes what it has opened.
 
-    def __init__(self, settings: Settings, runtime: Runtime) -> None:
-        self._folder, self._runtime, self._settings = settings.data, runtime, settings
+    Gives up waiting for another process's files when `stop` is set.
+    """
+
+    def __init__(self, settings: Settings, runtime: Runtime, role: str, stop: Event) -> None:
+        self._folder, self._runtime, self._settings, self._stop = settings.data, runtime, settings, stop
         self._opened: list[Callable[[], None]] = []
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StoreUnusable(f"Cannot make the data folder {self._folder}: {error.strerror}.") from error
+        self._lock(role)
+
+    def _lock(self, role: str) -> None:
+        """Two writers of one file would undo each other. The lock ends with the process, however it ends."""
+        path = self._folder / f"{role}.lock"
+        try:
+            lock = path.open("w")
+        except OSError as error:
+            raise StoreUnusable(f"Cannot write in the data folder {self._folder}: {error.strerror}.") from error
+        deadline = self._runtime.monotonic() + LOCK_SECONDS
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except OSError:
+                # A process that was told to stop a moment ago may still be finishing.
+                if self._runtime.monotonic() >= deadline or self._stop.wait(RETRY_SECONDS):
+                    lock.close()
+                    raise StoreUnusable(
+                        f"{self._folder} is in use by another murmurd: stop that one, or choose another --data."
+                    ) from None
+        self._opened.append(lock.close)
 
     def users(self, *, read_only: bool) -> SqliteUserStore:
         return self._open(lambda: SqliteUserStore(self._path("users"), self._runtime, read_only=read_only), read_only)
@@ -88,9 +116,8 @@ class Files:
             try:
                 store = make()
                 break
-            except StoreUnusable:
-                if self._runtime.monotonic() >= deadline:
+            except StoreNotReady:
+                if self._runtime.monotonic() >= deadline or self._stop.wait(RETRY_SECONDS):
                     raise
-                self._runtime.sleep(0.02)
         self._opened.append(store.close)  # type: ignore[attr-defined]
         return store

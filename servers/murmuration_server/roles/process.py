@@ -40,7 +40,7 @@ def run_serving(
 ) -> None:
     """Serves until `stop` is set. `socket`: the path of the internal services' Unix socket."""
     metrics = Metrics()
-    files = Files(settings, runtime)
+    files = Files(settings, runtime, "serving", stop)
     try:
         ports = ServingPorts(
             users=files.users(read_only=False),
@@ -78,7 +78,7 @@ def run_worker(
 ) -> None:
     """Works until `stop` is set."""
     metrics = Metrics()
-    files = Files(settings, runtime)
+    files = Files(settings, runtime, "worker", stop)
     channel = grpc.insecure_channel(f"unix:{socket}", options=[("grpc.max_reconnect_backoff_ms", 500)])
     try:
         ports = WorkingPorts(
@@ -124,8 +124,8 @@ def _serve_metrics(port: int | None, metrics: Metrics) -> int:
         return 0
     try:
         server, _ = start_http_server(port, addr="127.0.0.1", registry=metrics.registry)
-    except OSError as error:
+    except (OSError, OverflowError) as error:
         raise StoreUnusable(
-            f"Cannot serve metrics on 127.0.0.1:{port}: {error.strerror}. Choose another with --metrics-port."
+            f"Cannot serve metrics on 127.0.0.1:{port}: {error}. Choose another with --metrics-port."
         ) from error
     return int(server.server_port)

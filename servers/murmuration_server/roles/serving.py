@@ -118,7 +118,7 @@ def build_serving(ports: ServingPorts, settings: Settings, runtime: Runtime, met
     internal.bind(_service(internal_tweet, "TweetRepairService"), TweetRepairService(ports.tweets, reading, cache))
 
     view = PullView(tweets, runtime, settings.timeline, metrics)
-    watermark = Watermark(ports.tweets, ports.log, runtime, metrics)
+    watermark = Watermark(ports.tweets, (ports.users, ports.graph, ports.states), ports.log, runtime, metrics)
     activity = Activity(ports.states, ids, buckets, quota, settings.timeline)
     sources = SourceFinder(ports.homes, tweets, view, settings.timeline)
     homes = HomeReader(sources, activity, graph, tweets, users, cache, settings.timeline)

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from murmuration_server.platform.runtime import Runtime
 
 READY_SECONDS = 30.0
 KILL_AFTER_SECONDS = 20.0
 RESTART_PAUSE_SECONDS = 0.2
+LISTEN_SECONDS = 0.1
 MAX_FAST_RESTARTS = 5
 FAST_SECONDS = 5.0
 
@@ -35,6 +38,14 @@ class _Child:
     link: socket.socket
     started: float
     ready: Mapping[str, int]
+
+    def hear(self) -> None:
+        """What the process says when it is ready, or why it cannot start. Raises `StartFailed`."""
+        line = self.link.makefile().readline()
+        answer: dict[str, Any] = json.loads(line) if line else {"error": f"The {self.role} process did not start."}
+        if "error" in answer:
+            raise StartFailed(answer["error"])
+        self.ready = answer
 
 
 class Supervisor:
@@ -69,9 +80,9 @@ class Supervisor:
 
     def _start_all(self) -> None:
         # Both at once: each needs files that the other one makes.
-        begun = [self._begin(role) for role in ("serving", "worker")]
-        for child in begun:
-            self._await_ready(child)
+        self._await_ready([self._begin(role) for role in ("serving", "worker")])
+        if self._stopping.is_set():
+            return
         serving, worker = (self._children[role] for role in ("serving", "worker"))
         self._say(
             {
@@ -94,18 +105,17 @@ class Supervisor:
         self._children[role] = child
         return child
 
-    def _await_ready(self, child: _Child) -> None:
-        child.link.settimeout(READY_SECONDS)
-        try:
-            line = child.link.makefile().readline()
-        except TimeoutError:
-            line = ""
-        if not line:
-            raise StartFailed(f"The {child.role} process did not start.")
-        answer = json.loads(line)
-        if "error" in answer:
-            raise StartFailed(answer["error"])
-        child.ready = answer
+    def _await_ready(self, begun: Sequence[_Child]) -> None:
+        """Listens to all at once: whoever cannot start says so before the others stop waiting for him."""
+        deadline = self._runtime.monotonic() + READY_SECONDS
+        waiting = {child.link: child for child in begun}
+        while waiting and not self._stopping.is_set():
+            heard, _, _ = select.select(list(waiting), [], [], LISTEN_SECONDS)
+            for link in heard:
+                waiting.pop(link).hear()
+            if self._runtime.monotonic() >= deadline:
+                roles = " and ".join(child.role for child in waiting.values())
+                raise StartFailed(f"The {roles} process did not start within {READY_SECONDS:.0f} seconds.")
 
     def _watch(self) -> int:
         while not self._stopping.wait(0.1):
@@ -125,12 +135,23 @@ class Supervisor:
             # Callers hold on to the port that they were told.
             self._environment["MURMURATION_SERVER__PORT"] = str(dead.ready["port"])
         child = self._begin(role)
-        self._await_ready(child)
-        self._say({"event": "restarted", "role": role, "pid": child.process.pid, "status": dead.process.returncode})
+        self._await_ready([child])
+        if self._stopping.is_set():
+            return
+        self._say(
+            {
+                "event": "restarted",
+                "role": role,
+                "pid": child.process.pid,
+                "metrics_port": child.ready["metrics_port"],
+                "status": dead.process.returncode,
+            }
+        )
 
     def _stop_all(self) -> None:
         """The serving process first, so that what it acks is still relayed and delivered as far as time allows."""
-        self._say({"event": "stopping"})
+        if any(child.ready for child in self._children.values()):
+            self._say({"event": "stopping"})
         for role in ("serving", "worker"):
             child = self._children.get(role)
             if child is None:
@@ -149,5 +170,7 @@ def child_environment(data: Path | None, port: int | None, metrics_port: int | N
     """This process's environment with what the command line says about the configuration."""
     environment = dict(os.environ)
     chosen = {"DATA": data, "SERVER__PORT": port, "SERVER__METRICS_PORT": metrics_port}
+    # Its errors come with ours, in words that say what to do.
+    environment.setdefault("GRPC_VERBOSITY", "NONE")
     environment.update({f"MURMURATION_{key}": str(value) for key, value in chosen.items() if value is not None})
     return environment

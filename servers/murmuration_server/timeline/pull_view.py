@@ -38,6 +38,7 @@ class PullView:
         self._tweets, self._runtime, self._settings, self._metrics = tweets, runtime, settings, metrics
         self._snapshot = Snapshot((), {}, {}, float("-inf"))
         self._whole_read_at = float("-inf")
+        self._read_at_ms = 0
 
     def snapshot(self) -> Snapshot:
         return self._snapshot
@@ -51,7 +52,9 @@ class PullView:
         started = self._runtime.monotonic()
         now = self._runtime.now_ms()
         whole = (started - self._whole_read_at) * 1000 >= self._settings.view_full_refresh_ms
-        from_id = floor_id(now - (self._settings.horizon_ms if whole else self._settings.view_reread_ms))
+        # From before the last refresh, however long ago that was: nothing in between may be left out.
+        since = now - self._settings.horizon_ms if whole else min(now, self._read_at_ms) - self._settings.view_reread_ms
+        from_id = floor_id(since)
         fresh = self._read(call, from_id)
         kept = [] if whole else [found for found in self._snapshot.newest_first if found.tweet_id < from_id]
         unchanged = not whole and len(kept) + len(fresh) == len(self._snapshot.newest_first)
@@ -62,6 +65,7 @@ class PullView:
             self._snapshot = self._build([*fresh, *kept], {} if whole else self._snapshot.floors, started)
         if whole:
             self._whole_read_at = started
+        self._read_at_ms = now
         self._metrics.pull_view_posts.set(len(self._snapshot.newest_first))
         self._metrics.pull_view_age_seconds.set(self._runtime.monotonic() - started)
         return False

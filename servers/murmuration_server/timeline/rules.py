@@ -32,11 +32,8 @@ def allowed_by_relations(candidate: Candidate, reader: Reader) -> bool:
     if kind is TweetKind.REPOST:
         return _repost_allowed(candidate, reader)
     if kind is TweetKind.REPLY and not own:
-        return (
-            candidate.subject_author_id == reader.user_id
-            or candidate.subject_author_id in relations.following
-            or candidate.self_thread
-        )
+        # A thread of the author's own needs no rule of its own: whoever sees it follows its parent's author.
+        return candidate.subject_author_id == reader.user_id or candidate.subject_author_id in relations.following
     return True
 
 

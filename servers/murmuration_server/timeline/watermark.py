@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from murmuration_server.eventlog.envelope import LARGE_LANE, SMALL_LANE, TWEETS
-from murmuration_server.eventlog.outbox import OutboxSource
+from murmuration_server.eventlog.outbox import OutboxBacklog, OutboxSource
 from murmuration_server.eventlog.port import Backlog, EventLog, RelayPosition
 from murmuration_server.platform.call import Call
 from murmuration_server.platform.metrics import Metrics
@@ -27,8 +27,18 @@ class Delivered:
 
 
 class Watermark:
-    def __init__(self, posts: OutboxSource, log: EventLog, runtime: Runtime, metrics: Metrics) -> None:
-        self._posts, self._log, self._runtime, self._metrics = posts, log, runtime, metrics
+    """`posts`: the outbox whose events are deliveries; `others` are counted only."""
+
+    def __init__(
+        self,
+        posts: OutboxSource,
+        others: Sequence[OutboxSource],
+        log: EventLog,
+        runtime: Runtime,
+        metrics: Metrics,
+    ) -> None:
+        self._posts, self._others, self._log = posts, others, log
+        self._runtime, self._metrics = runtime, metrics
         self._last = Delivered(0, 0, 0, ())
 
     def last(self) -> Delivered:
@@ -45,14 +55,18 @@ class Watermark:
     def measure(self, call: Call) -> Delivered:
         """The outbox before the log: what moves from one to the other in between is then seen at least once."""
         now = self._runtime.now_ms()
-        name = self._posts.outbox_name
-        position = self._log.relay_position(call, name) or RelayPosition(name, 0)
-        outbox = self._posts.outbox_backlog(call, position.open_from, position.tails)
+        outbox = self._waiting(call, self._posts)
+        rows = outbox.rows + sum(self._waiting(call, source).rows for source in self._others)
         lanes = self._log.backlog(call)
         delivering = {(PLANNER_GROUP, TWEETS), *((group, lane) for lane, group in DELIVERY_GROUPS.items())}
         waiting = [lane.oldest_origin_ms for lane in lanes if (lane.group, lane.topic) in delivering]
         until = _oldest([outbox.oldest_origin_ms, *waiting], now)
-        return Delivered(until, max(0, now - until), outbox.rows, tuple(lanes))
+        return Delivered(until, max(0, now - until), rows, tuple(lanes))
+
+    def _waiting(self, call: Call, source: OutboxSource) -> OutboxBacklog:
+        name = source.outbox_name
+        position = self._log.relay_position(call, name) or RelayPosition(name, 0)
+        return source.outbox_backlog(call, position.open_from, position.tails)
 
 
 def _oldest(origins: Sequence[int | None], now: int) -> int:

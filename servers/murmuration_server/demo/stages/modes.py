@@ -52,7 +52,7 @@ def run(world: World, screen: Screen) -> Outcome:
         f"{len(sent)} posts in {len(readers)} homes: missing {missing}, twice {twice}",
     )
     outcome.figures = {
-        "stamps": [name for name, count in way for _ in range(count)],
+        "stamps": way,
         "missing": missing,
         "twice": twice,
     }
