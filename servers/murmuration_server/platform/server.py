@@ -109,6 +109,8 @@ class Dispatcher:
         actor, priority, request_id, traceparent = 0, Priority.NORMAL, "", ""
         for key, value in metadata:
             if key == ACTOR_METADATA:
+                if actor:
+                    raise InvalidField(ACTOR_METADATA, "must be named once")
                 actor = _actor(value)
             elif key == PRIORITY_METADATA:
                 priority = Priority.BACKGROUND if value == "0" else Priority.NORMAL

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 import grpc
@@ -25,6 +26,7 @@ log = logging.getLogger(__name__)
 INTERNAL_THREADS = 4
 STOP_STEP_SECONDS = 5.0
 REFUSING_SECONDS = 0.2
+INTERNAL_GRACE_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +42,10 @@ def run_serving(
 ) -> None:
     """Serves until `stop` is set. `socket`: the path of the internal services' Unix socket."""
     metrics = Metrics()
-    files = Files(settings, runtime, "serving", stop)
-    try:
+    with ExitStack() as closing:
+        files = Files(settings, runtime, "serving", stop)
+        closing.callback(files.close)
+        metrics_port = _serve_metrics(settings.server.metrics_port, metrics)
         ports = ServingPorts(
             users=files.users(read_only=False),
             graph=files.graph(read_only=False),
@@ -54,23 +58,21 @@ def run_serving(
             keys=files.signing_keys(),
         )
         serving = build_serving(ports, settings, runtime, metrics, owner=runtime.token(8).hex())
-        workers = _start(serving.steps, runtime, metrics)
         internal = grpc_server(serving.internal, settings.server, INTERNAL_THREADS)
         internal.add_insecure_port(f"unix:{socket}")
-        internal.start()
         public = grpc_server(serving.public, settings.server, settings.server.threads)
         port = _bind(public, settings.server.host, settings.server.port)
+        # From here on things run, and are stopped before what they use is closed.
+        internal.start()
+        closing.callback(lambda: internal.stop(INTERNAL_GRACE_SECONDS).wait())
+        closing.callback(_stop, _start(serving.steps, runtime, metrics))
         public.start()
-        on_ready(Ready(port, _serve_metrics(settings.server.metrics_port, metrics)))
+        closing.callback(lambda: public.stop(settings.server.drain_seconds).wait())
+        on_ready(Ready(port, metrics_port))
         stop.wait()
         serving.public.drain()
         # gRPC cancels what it has not matched when it stops: calls that are on their way get a clear answer first.
         runtime.sleep(REFUSING_SECONDS)
-        public.stop(settings.server.drain_seconds).wait()
-        _stop(workers)
-        internal.stop(1.0).wait()
-    finally:
-        files.close()
 
 
 def run_worker(
@@ -78,9 +80,13 @@ def run_worker(
 ) -> None:
     """Works until `stop` is set."""
     metrics = Metrics()
-    files = Files(settings, runtime, "worker", stop)
-    channel = grpc.insecure_channel(f"unix:{socket}", options=[("grpc.max_reconnect_backoff_ms", 500)])
-    try:
+    with ExitStack() as closing:
+        files = Files(settings, runtime, "worker", stop)
+        closing.callback(files.close)
+        port = settings.server.metrics_port
+        metrics_port = _serve_metrics(port and port + 1, metrics)
+        channel = grpc.insecure_channel(f"unix:{socket}", options=[("grpc.max_reconnect_backoff_ms", 500)])
+        closing.callback(channel.close)
         ports = WorkingPorts(
             homes=files.homes(read_only=False),
             log=files.log(read_only=False),
@@ -89,14 +95,10 @@ def run_worker(
             tweets=files.tweets(read_only=True),
             states=files.home_states(read_only=True),
         )
-        workers = _start(build_working(ports, settings, runtime, metrics, channel).steps, runtime, metrics)
-        metrics_port = settings.server.metrics_port
-        on_ready(Ready(0, _serve_metrics(metrics_port and metrics_port + 1, metrics)))
+        working = build_working(ports, settings, runtime, metrics, channel)
+        closing.callback(_stop, _start(working.steps, runtime, metrics))
+        on_ready(Ready(0, metrics_port))
         stop.wait()
-        _stop(workers)
-    finally:
-        channel.close()
-        files.close()
 
 
 def _start(steps: Sequence[tuple[str, Step, float]], runtime: Runtime, metrics: Metrics) -> list[Worker]:

@@ -31,12 +31,14 @@ class Snapshot:
     by_author: Mapping[int, Sequence[Candidate]]
     floors: Mapping[int, int]
     started: float
+    started_ms: int
+    """`started` by the wall clock: what was acked before is in the view."""
 
 
 class PullView:
     def __init__(self, tweets: TweetClient, runtime: Runtime, settings: TimelineSettings, metrics: Metrics) -> None:
         self._tweets, self._runtime, self._settings, self._metrics = tweets, runtime, settings, metrics
-        self._snapshot = Snapshot((), {}, {}, float("-inf"))
+        self._snapshot = Snapshot((), {}, {}, float("-inf"), 0)
         self._whole_read_at = float("-inf")
         self._read_at_ms = 0
 
@@ -60,9 +62,9 @@ class PullView:
         unchanged = not whole and len(kept) + len(fresh) == len(self._snapshot.newest_first)
         if unchanged and list(self._snapshot.newest_first[: len(fresh)]) == fresh:
             held = self._snapshot
-            self._snapshot = Snapshot(held.newest_first, held.by_author, held.floors, started)
+            self._snapshot = Snapshot(held.newest_first, held.by_author, held.floors, started, now)
         else:
-            self._snapshot = self._build([*fresh, *kept], {} if whole else self._snapshot.floors, started)
+            self._snapshot = self._build([*fresh, *kept], {} if whole else self._snapshot.floors, started, now)
         if whole:
             self._whole_read_at = started
         self._read_at_ms = now
@@ -81,7 +83,9 @@ class PullView:
         found.reverse()
         return found
 
-    def _build(self, newest_first: Iterable[Candidate], held: Mapping[int, int], started: float) -> Snapshot:
+    def _build(
+        self, newest_first: Iterable[Candidate], held: Mapping[int, int], started: float, started_ms: int
+    ) -> Snapshot:
         """`held`: floors below which an incremental refresh has nothing in hand."""
         by_author: dict[int, list[Candidate]] = defaultdict(list)
         floors = dict(held)
@@ -95,4 +99,4 @@ class PullView:
             elif candidate.author_id not in full:
                 full.add(candidate.author_id)
                 floors[candidate.author_id] = own[-1].tweet_id
-        return Snapshot(kept, dict(by_author), floors, started)
+        return Snapshot(kept, dict(by_author), floors, started, started_ms)

@@ -47,28 +47,32 @@ class TimelineService:
         token = request.page_token
         cursor = self._cursors.open(query, token) if token else self._homes.first(call)
         # Before the page is read: what is seen then is at least as old as is said.
-        too_old = self._view.is_too_old()
+        too_old, view_ms = self._view.is_too_old(), self._view.snapshot().started_ms
         page = self._homes.read(call, query, cursor, size)
         status = _status(page, too_old)
         self._metrics.home_reads.labels(api.TimelineState.Status.Name(status)).inc()
         self._metrics.home_scanned.observe(page.scanned)
-        return self._present(call, query, page, status)
+        return self._present(call, query, page, self._state(call, status, view_ms))
 
-    def _present(self, call: Call, query: Query, page: HomePage, status: api.TimelineState.Status.ValueType) -> bytes:
+    def _present(self, call: Call, query: Query, page: HomePage, state: api.TimelineState) -> bytes:
         shown = [present.shown_id(entry.candidate) for entry in page.entries]
         people = dict.fromkeys(entry.candidate.author_id for entry in page.entries)
         for entry in page.entries:
             if entry.candidate.kind is TweetKind.REPOST:
                 people[entry.candidate.subject_author_id] = None
-        delivered = self._watermark.last()
         return present.home_page(
             page,
             self._tweets.counts(call, shown) if shown else {},
             self._tweets.reposted(call, query.reader_id, shown) if shown else frozenset(),
             self._users.records(call, list(people)) if shown else {},
             self._cursors.seal(query, page.next) if page.next else "",
-            present.timeline_state(status, delivered.until_ms, delivered.lag_ms),
+            state,
         )
+
+    def _state(self, call: Call, status: api.TimelineState.Status.ValueType, view_ms: int) -> api.TimelineState:
+        """Pushed posts are known up to the watermark, pulled ones up to the start of the view's refresh."""
+        as_of = min(self._watermark.last().until_ms, view_ms)
+        return present.timeline_state(status, as_of, max(0, call.runtime.now_ms() - as_of))
 
 
 def _status(page: HomePage, view_too_old: bool) -> api.TimelineState.Status.ValueType:

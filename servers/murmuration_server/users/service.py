@@ -8,7 +8,7 @@ from murmuration_server.platform.call import Call
 from murmuration_server.platform.checks import check_id, check_ids, check_request_id, request_digest
 from murmuration_server.platform.errors import InvalidField, UserNotFound
 from murmuration_server.users.accounts import Accounts
-from murmuration_server.users.handles import HandleRejected, fold
+from murmuration_server.users.handles import HANDLE_PATTERN, HandleRejected, fold
 from murmuration_server.users.store import StoredUser, UserStore
 
 BATCH = 200
@@ -62,12 +62,13 @@ class UserReadService:
         return internal.BatchGetUserRecordsResponse(records=records)
 
     def ResolveHandles(self, call: Call, request: internal.ResolveHandlesRequest) -> internal.ResolveHandlesResponse:
-        found = self._store.find_handles(call, [fold(handle) for handle in request.handles])
+        folded = {handle: fold(handle) for handle in request.handles if HANDLE_PATTERN.match(handle)}
+        found = self._store.find_handles(call, list(folded.values()))
         return internal.ResolveHandlesResponse(
             resolved=[
-                internal.ResolvedHandle(handle=handle, user_id=found[fold(handle)])
-                for handle in request.handles
-                if fold(handle) in found
+                internal.ResolvedHandle(handle=handle, user_id=found[key])
+                for handle, key in folded.items()
+                if key in found
             ]
         )
 

@@ -28,14 +28,7 @@ def run(world: World, screen: Screen) -> Outcome:
     with screen.bar("accounts", None):
         created = world.client.admin.import_graph(users, []).users_created
     celebrity = world.client.get_user(CELEBRITY[0]).user_id
-    with screen.bar("follows", len(follows)) as advance, ThreadPoolExecutor(1) as pool:
-        loading = pool.submit(world.client.admin.import_graph, [], follows)
-        while not loading.done():
-            # Her followers are spread evenly over the lines.
-            loaded = world.client.follow_counts(celebrity).followers / (len(world.cast.followers) + 1)
-            advance(int(loaded * len(follows)))
-            time.sleep(PROGRESS_SECONDS)
-        done = loading.result()
+    created_follows = _load_follows(world, screen, celebrity, follows)
     seconds = time.monotonic() - began
     _learn(world, follows)
     posted = time.monotonic()
@@ -54,16 +47,32 @@ def run(world: World, screen: Screen) -> Outcome:
             (f"import, {POSTS} first posts, all delivered", f"{whole:.1f} s"),
         ],
     )
-    whole_graph = (created, done.follows_created) == (len(users), len(follows))
-    outcome.check("the whole graph is in", whole_graph, f"{created:,} users, {done.follows_created:,} follows")
+    whole_graph = (created, created_follows) == (len(users), len(follows))
+    outcome.check("the whole graph is in", whole_graph, f"{created:,} users, {created_follows:,} follows")
     outcome.figures = {
         "users": created,
-        "follows": done.follows_created,
+        "follows": created_follows,
         "import_seconds": round(seconds, 2),
         "first_posts_seconds": round(posted, 2),
         "delivered_seconds": round(whole, 2),
     }
     return outcome
+
+
+def _load_follows(world: World, screen: Screen, celebrity: int, follows: list[tuple[str, str]]) -> int:
+    """Answers how many were created."""
+    pool = ThreadPoolExecutor(1)
+    loading = pool.submit(world.client.admin.import_graph, [], follows)
+    try:
+        with screen.bar("follows", len(follows)) as advance:
+            while not loading.done():
+                # Her followers are spread evenly over the lines.
+                loaded = world.client.follow_counts(celebrity).followers / (len(world.cast.followers) + 1)
+                advance(int(loaded * len(follows)))
+                time.sleep(PROGRESS_SECONDS)
+        return loading.result().follows_created
+    finally:
+        pool.shutdown(wait=False)  # after Ctrl-C the call ends with the client's channel
 
 
 def _learn(world: World, follows: list[tuple[str, str]]) -> None:
