@@ -156,7 +156,8 @@ def _sayer(settings: Settings, as_json: bool) -> Callable[[Mapping[str, object]]
         if as_json:
             line = json.dumps(event)
         elif event["event"] == "ready":
-            target = f"{settings.server.host}:{event['port']}"
+            host = settings.server.host
+            target = f"[{host}]:{event['port']}" if ":" in host else f"{host}:{event['port']}"
             line = f"Murmuration serves on {target}, data in {settings.data}.\n  murmur --target {target} --help"
         elif event["event"] == "restarted":
             line = f"The {event['role']} process had died (status {event['status']}); it runs again."

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from murmuration_server.eventlog.outbox import OutboxRow
@@ -16,6 +16,7 @@ from murmuration_server.graph.relations import NOT_BACKFILLED, Relations
 from murmuration_server.graph.store import AuthorMode, BackfillMark, GraphStore, RelationKind, RelationRow
 from murmuration_server.platform.call import Call
 from tests.support.contract_adapters import GRAPH_STORES, Adapter, Place
+from tests.support.contract_search import SEARCH
 from tests.support.contract_threads import at_once
 from tests.support.factories import block, follow, mute, outbox_row
 
@@ -172,7 +173,7 @@ def _shard(kind: RelationKind, pair: tuple[int, int]) -> int:
 _bases = itertools.count(10, 10)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(SEARCH, max_examples=60)
 @given(histories=_histories())
 def test_any_order_and_any_repetition_end_alike(
     store: GraphStore, call: Call, histories: tuple[list[list[RelationRow]], list[list[RelationRow]]]
@@ -291,6 +292,23 @@ def test_a_pair_written_in_halves_is_mended(store: GraphStore, call: Call, adapt
     assert store.list_followers(call, YOU, 1, 0, MANY) == [ME]
     assert relations(store, call, YOU).blocked_by == {ME}
     assert (counts(store, call, ME), counts(store, call, YOU)) == ((0, 1), (1, 0))
+
+
+def test_what_is_lacking_is_found_and_nothing_is_changed(
+    store: GraphStore, call: Call, adapter: Adapter, place: Place
+) -> None:
+    rows = [follow(ME, YOU, 10, shard=1), block(ME, YOU, 11), mute(ME, YOU, 12)]
+    assert store.lacking(call, rows) == rows
+    apply(store, call, *rows)
+    assert store.lacking(call, rows) == []
+    newer, older = follow(ME, YOU, 20, False, shard=1), mute(ME, YOU, 1, False)
+    assert store.lacking(call, [newer, older]) == [newer]
+    adapter.damage["lose_follower_row"](place, ME, YOU)
+    assert store.lacking(call, rows) == rows[:1]
+    adapter.damage["lose_blocked_by_row"](place, ME, YOU)
+    assert store.lacking(call, rows) == rows[:2]
+    assert store.list_followers(call, YOU, 1, 0, MANY) == []
+    assert store.lacking(call, []) == []
 
 
 def test_relations_outlive_the_store(open_store: Callable[[], Any], call: Call) -> None:

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Callable
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from murmuration_server.platform import leases
@@ -15,6 +15,7 @@ from murmuration_server.platform.errors import Unavailable
 from murmuration_server.platform.leases import LeaseStore, WorkerLease
 from tests.support.contract_adapters import LEASE_STORES
 from tests.support.contract_clock import START_MS
+from tests.support.contract_search import SEARCH
 from tests.support.contract_threads import at_once
 
 ADAPTERS = LEASE_STORES
@@ -116,7 +117,7 @@ _steps = st.lists(
 )
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(SEARCH, max_examples=30)
 @given(steps=_steps)
 def test_leases_of_one_number_never_overlap(
     store: LeaseStore, call: Call, steps: list[tuple[int, bool, int, int]]

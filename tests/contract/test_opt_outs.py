@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-SUITES = sorted(path.stem for path in Path(__file__).parent.glob("test_*_store.py")) + [
+SUITES = [
     "test_event_log",
     "test_outbox_source",
+    *(path.stem for path in Path(__file__).parent.glob("test_*_store.py")),
 ]
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from murmuration_server.eventlog.outbox import OutboxRow
@@ -18,6 +18,7 @@ from murmuration_server.tweets.record import TweetRecord, marker
 from murmuration_server.tweets.store import TweetStore
 from tests.support.contract_adapters import TWEET_STORES, Adapter, Place
 from tests.support.contract_clock import START_MS
+from tests.support.contract_search import SEARCH
 from tests.support.contract_threads import at_once
 from tests.support.factories import claim, outbox_row, post, reply, repost
 
@@ -297,7 +298,7 @@ _STEPS = st.lists(
 _examples = iter(range(1_000_000, 10**9, 1000))
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(SEARCH, max_examples=25)
 @given(steps=_STEPS)
 def test_counts_equal_the_rows(store: TweetStore, call: Call, steps: list[tuple[str, int, int]]) -> None:
     base = next(_examples)

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from murmuration.v1 import graph_pb2
-from tests.inputs.people import People, created, posted
+from tests.inputs.people import People, met
 from tests.process.running import Api, Server
 
 SHORT_MS = 400
@@ -33,10 +32,7 @@ def api(server: Server) -> Iterator[Api]:
         yield opened
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def people(api: Api) -> People:
-    author, reader, stranger = created(api), created(api), created(api)
-    tweet, strange = posted(api, author).tweet_id, posted(api, stranger).tweet_id
-    # Followed only now: posts from before a follow are in the home at once, those after it when they are delivered.
-    api.call("graph.FollowUser", graph_pb2.FollowUserRequest(user_id=author), reader)
-    return People(api, author, reader, stranger, tweet, strange)
+    """Shared: refusals leave nothing behind, and what is posted besides does no harm."""
+    return met(api)

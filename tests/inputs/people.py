@@ -14,7 +14,7 @@ import pytest
 
 from murmuration.v1 import graph_pb2, timeline_pb2, tweet_pb2, user_pb2
 from murmuration_client.errors import MurmurationError
-from tests.process.running import Api
+from tests.process.running import Api, until
 
 INVALID, NOT_FOUND = grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND
 MAX_ID = 2**63 - 1
@@ -49,13 +49,14 @@ class People:
     tweet: int
     strange: int
 
-    def stored(self) -> dict[int, tuple[object, ...]]:
+    def stored(self) -> dict[int, tuple[list[bytes], list[int], list[int], list[int]]]:
         """Of each: his posts, his home, his followers and followees."""
         return {user_id: self._of(user_id) for user_id in (self.author, self.reader, self.stranger)}
 
     @contextmanager
     def undisturbed(self) -> Iterator[None]:
         """Nothing of anybody is another after the block than before it."""
+        until("the author's posts at his reader's home", self._delivered)
         before = self.stored()
         yield
         after = self.stored()
@@ -81,7 +82,15 @@ class People:
         assert error.message
         return error
 
-    def _of(self, user_id: int) -> tuple[object, ...]:
+    def _delivered(self) -> bool:
+        """What is posted after a follow comes a moment later; what is looked at must not change by itself."""
+        request = timeline_pb2.ListHomeTimelineRequest(page_size=100)
+        home = self.api.call("timeline.ListHomeTimeline", request, self.reader).items
+        listed = self.api.call("tweets.ListUserTweets", tweet_pb2.ListUserTweetsRequest(user_id=self.author)).tweets
+        posts = {tweet.tweet_id for tweet in listed if tweet.kind == tweet_pb2.TWEET_KIND_POST}
+        return posts <= {item.tweet.tweet_id for item in home}
+
+    def _of(self, user_id: int) -> tuple[list[bytes], list[int], list[int], list[int]]:
         tweets = self.api.call("tweets.ListUserTweets", tweet_pb2.ListUserTweetsRequest(user_id=user_id)).tweets
         home = self.api.call("timeline.ListHomeTimeline", timeline_pb2.ListHomeTimelineRequest(), user_id).items
         followers = self.api.call("graph.ListFollowers", graph_pb2.ListFollowersRequest(user_id=user_id)).user_ids
@@ -92,3 +101,11 @@ class People:
             list(followers),
             list(following),
         )
+
+
+def met(api: Api) -> People:
+    author, reader, stranger = created(api), created(api), created(api)
+    tweet, strange = posted(api, author).tweet_id, posted(api, stranger).tweet_id
+    # Followed only now: posts from before a follow are in the home at once, those after it when they are delivered.
+    api.call("graph.FollowUser", graph_pb2.FollowUserRequest(user_id=author), reader)
+    return People(api, author, reader, stranger, tweet, strange)

@@ -1,5 +1,5 @@
-"""A configuration with a fault is refused whole, and what is wrong is named. The program's side of this, its exit status
-and the one sentence: tests/process/test_refusals.py."""
+"""A configuration with a fault is refused whole, and what is wrong is named. What the program says and answers then:
+tests/process/test_refusals.py."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ import grpc
 import pytest
 
 from murmuration.v1 import graph_pb2, timeline_pb2, tweet_pb2
-from tests.inputs.people import INVALID, NOT_FOUND, People, posted
+from tests.inputs.people import INVALID, NOT_FOUND, People, met, posted
 from tests.process.running import Api
 
 DENIED = grpc.StatusCode.PERMISSION_DENIED
@@ -20,6 +20,12 @@ CHANGES = {
     "MuteUser": graph_pb2.MuteUserRequest,
     "UnmuteUser": graph_pb2.UnmuteUserRequest,
 }
+
+
+@pytest.fixture
+def people(api: Api) -> People:
+    """Of each test's own, since relations change here."""
+    return met(api)
 
 
 def _change(people: People, method: str, actor: int, other: int, **fields: Any) -> graph_pb2.Relationship:

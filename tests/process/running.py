@@ -1,4 +1,4 @@
-"""`murmurd up` as a user starts it: real processes, real ports, a folder of its own; and calls to it without retries."""
+"""`murmurd up` as a user starts it: real processes, real ports, a folder of its own; and calls without retries."""
 
 from __future__ import annotations
 
@@ -100,22 +100,20 @@ class Server:
 
     def event(self, name: str, **facts: object) -> dict[str, Any]:
         """The first event of that name and those facts, once it has come."""
+        wanted = {"event": name, **facts}.items()
 
         def come() -> dict[str, Any] | None:
-            if self.process.poll() is not None and not self._listener.is_alive() and not self._find(name, facts):
+            ended = self.process.poll() is not None and not self._listener.is_alive()
+            found = next((event for event in self.events if all(pair in event.items() for pair in wanted)), None)
+            if ended and found is None:
                 raise AssertionError(f"murmurd ended ({self.process.returncode}) without {name}:\n{self.stderr()}")
-            return self._find(name, facts)
+            return found
 
         return until(f"the event {name} {facts}", come)
 
     def restarted(self, role: str) -> int:
         """The new process of a role whose process was killed, once it is ready."""
-        dead = self.pids[role]
-
-        def again() -> dict[str, Any] | None:
-            return next((e for e in self.events if e["event"] == "restarted" and e["role"] == role), None)
-
-        event = until(f"a new {role} process in place of {dead}", again)
+        event = self.event("restarted", role=role)
         self.events.remove(event)
         self.pids[role] = event["pid"]
         return self.pids[role]
@@ -162,17 +160,11 @@ class Server:
 
     def count(self, file: str, query: str, *values: object) -> int:
         """A number that SQL finds in one of the stores' files."""
-        with closing(sqlite3.connect(f"file:{self.data / file}.sqlite?mode=ro", uri=True, timeout=10)) as connection:
-            found: int = connection.execute(query, values).fetchone()[0]
-            return found
+        return int(self.column(file, query, *values)[0])
 
-    def _find(self, name: str, facts: Mapping[str, object]) -> dict[str, Any] | None:
-        wanted = {"event": name, **facts}.items()
-        return (
-            next((event for event in self.events if wanted <= event.items()), None)
-            if facts
-            else next((event for event in self.events if event["event"] == name), None)
-        )
+    def column(self, file: str, query: str, *values: object) -> list[Any]:
+        with closing(sqlite3.connect(f"file:{self.data / file}.sqlite?mode=ro", uri=True, timeout=10)) as connection:
+            return [row[0] for row in connection.execute(query, values)]
 
     def _listen(self) -> None:
         assert self.process.stdout is not None
@@ -205,7 +197,7 @@ def listening_ports(pid: int) -> list[int]:
     inodes = set()
     for link in Path(f"/proc/{pid}/fd").iterdir():
         try:
-            name = os.readlink(link)
+            name = str(link.readlink())
         except OSError:
             continue
         if name.startswith("socket:["):

@@ -34,9 +34,9 @@ def _followed(server: Server, client: Client, followers: int) -> Client:
 
 
 def test_a_delivery_cut_off_by_a_kill_resumes_at_its_page(start: Start, connect: Connect) -> None:
-    """Rows and resume point are one write, so the two processes together write each follower's row exactly once: not one
-    row more than there are followers. (All shards here have more than one page; a job of one page has no resume point
-    and may be done twice.)"""
+    """Rows and resume point are one write, so the two processes together write each follower's row exactly once: not
+    one row more than there are followers. (All shards here have more than one page; a job of one page has no resume
+    point and may be done twice.)"""
     server = start(fanout__page_size=5, fanout__large_followers=10, graph__followers_per_shard=1_000)
     client = connect(server)
     author = _followed(server, client, FOLLOWERS)

@@ -86,9 +86,9 @@ def test_no_caller_can_make_labels_grow(server: Server, used: Client) -> None:
             call = api.channel.unary_unary(f"/murmuration.v1.TweetService/Invented{number}")
             with pytest.raises(grpc.RpcError):
                 call(b"", timeout=10)
+            request, metadata = user_pb2.GetUserRequest(handle=f"invented {number}"), ("murmuration-request-id", "r")
             with pytest.raises(MurmurationError):
-                request = user_pb2.GetUserRequest(handle=f"invented {number}")
-                api.call("users.GetUser", request, number + 1, metadata=[("murmuration-request-id", f"r{number}")])
+                api.call("users.GetUser", request, number + 1, metadata=[metadata])
     found: dict[str, set[str]] = {}
     for role in ROLES:
         for rows in samples(scrape(server.metrics_port(role))).values():

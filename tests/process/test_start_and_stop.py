@@ -10,8 +10,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import grpc
-import pytest
-
 from murmuration.admin.v1 import admin_pb2
 from murmuration.v1 import tweet_pb2
 from murmuration_client import Client
@@ -22,6 +20,8 @@ Start = Callable[..., Server]
 Connect = Callable[[Server], Client]
 
 CALLERS = 6
+MOST_REFUSALS = 20
+TWEETS_OF = "SELECT tweet_id FROM user_tweets WHERE author_id = ? ORDER BY tweet_id"
 
 
 def test_it_says_where_it_serves_once_it_does(server: Server, client: Client) -> None:
@@ -32,10 +32,9 @@ def test_it_says_where_it_serves_once_it_does(server: Server, client: Client) ->
     client.create_user("ready_at_once")
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "Ctrl-C"])
-def test_an_idle_server_stops_with_status_0(start: Start, number: int) -> None:
+def test_ctrl_c_stops_an_idle_server_with_status_0(start: Start) -> None:
     server = start()
-    assert server.stop(number) == 0
+    assert server.stop(signal.SIGINT) == 0
     assert server.events[-1] == {"event": "stopping"}
     assert "Traceback" not in server.stderr()
 
@@ -46,78 +45,60 @@ class Caller:
 
     api: Api
     user_id: int
-    acked: set[str] = field(default_factory=set)
-    refused: dict[str, tuple[float, MurmurationError]] = field(default_factory=dict)
+    acked: set[int] = field(default_factory=set)
+    refused: list[tuple[float, MurmurationError]] = field(default_factory=list)
 
     def run(self, stop: threading.Event) -> None:
-        number = 0
-        while not stop.is_set():
-            number += 1
-            text = f"post {number} of {self.user_id}"
-            begun = time.monotonic()
+        while not stop.is_set() and len(self.refused) < MOST_REFUSALS:
+            request, begun = tweet_pb2.CreateTweetRequest(text="hello"), time.monotonic()
             try:
-                self.api.call("tweets.CreateTweet", tweet_pb2.CreateTweetRequest(text=text), self.user_id)
-                self.acked.add(text)
+                self.acked.add(self.api.call("tweets.CreateTweet", request, self.user_id).tweet.tweet_id)
             except MurmurationError as error:
-                self.refused[text] = begun, error
-                if len(self.refused) > 20:
-                    return
+                self.refused.append((begun, error))
 
 
 def test_sigterm_under_load_fails_no_call_that_reached_the_server(start: Start, connect: Connect) -> None:
-    """A call is answered, or it is refused as UNAVAILABLE and was never run: what was refused is not stored."""
+    """A call is answered, or it is refused as UNAVAILABLE and was never run: what was refused is not stored. A streamed
+    import is surely in flight: its first message has been worked on, its last one comes after the drain has begun."""
     server = start()
-    data, client = server.data, connect(server)
+    client = connect(server)
     users = [client.create_user(f"caller{number}").user_id for number in range(CALLERS)]
     callers = [Caller(Api(server.target), user_id) for user_id in users]
-    stop = threading.Event()
+    stop, draining = threading.Event(), threading.Event()
     threads = [threading.Thread(target=caller.run, args=(stop,)) for caller in callers]
-    for thread in threads:
-        thread.start()
-    until("every caller to be at work", lambda: all(len(caller.acked) > 10 for caller in callers))
-    at = time.monotonic()
+    with Api(server.target) as api:
+        imported = api.stubs.admin.ImportGraph.future(_messages(draining), timeout=60)
+        until("the import's first message to be worked on", lambda: _has_user(client, "before"))
+        for thread in threads:
+            thread.start()
+        until("every caller to be at work", lambda: all(len(caller.acked) > 10 for caller in callers))
+        at = time.monotonic()
+        os.kill(server.process.pid, signal.SIGTERM)
+        until("new calls to be refused", lambda: _is_refused(server))
+        draining.set()
+        answer = imported.result()
+    assert (answer.users_created, answer.follows_created) == (2, 1)
     assert server.stop() == 0
     stop.set()
     for thread, caller in zip(threads, callers, strict=True):
         thread.join()
         caller.api.channel.close()
     for caller in callers:
-        for begun, error in caller.refused.values():
+        for begun, error in caller.refused:
             assert error.code is grpc.StatusCode.UNAVAILABLE, error
             # A call that began well before the signal had reached the server.
             assert begun > at - 0.2, f"{at - begun:.3f} s before the signal"
-    again = connect(start(data))
-    for caller in callers:
-        stored = [tweet.text for tweet in again.iter_user_tweets(caller.user_id)]
-        assert len(stored) == len(set(stored))
-        assert set(stored) == caller.acked
+        assert server.column("tweets", TWEETS_OF, caller.user_id) == sorted(caller.acked)
+    assert server.column("graph", "SELECT count(*) FROM following WHERE standing") == [1]
 
 
-def test_a_call_in_flight_at_sigterm_is_answered(start: Start, connect: Connect) -> None:
-    """A streamed import, surely begun before and surely not ended: its later messages come after the drain began."""
-    server = start()
-    client = connect(server)
-    draining = threading.Event()
-
-    def messages() -> Iterator[admin_pb2.ImportGraphRequest]:
-        yield admin_pb2.ImportGraphRequest(users=[admin_pb2.ImportedUser(handle="before")])
-        draining.wait(30)
-        yield admin_pb2.ImportGraphRequest(
-            users=[admin_pb2.ImportedUser(handle="after")],
-            follows=[admin_pb2.ImportedFollow(follower_handle="before", followee_handle="after")],
-        )
-
-    with Api(server.target) as api:
-        answer = api.stubs.admin.ImportGraph.future(messages(), timeout=60)
-        until("the first message to be worked on", lambda: _has_user(client, "before"))
-        os.kill(server.process.pid, signal.SIGTERM)
-        until("new calls to be refused", lambda: _is_refused(server))
-        draining.set()
-        imported = answer.result()
-    assert (imported.users_created, imported.follows_created) == (2, 1)
-    assert server.process.wait(30) == 0
-    again = connect(start(server.data))
-    assert list(again.iter_following(again.get_user("before").user_id)) == [again.get_user("after").user_id]
+def _messages(draining: threading.Event) -> Iterator[admin_pb2.ImportGraphRequest]:
+    yield admin_pb2.ImportGraphRequest(users=[admin_pb2.ImportedUser(handle="before")])
+    draining.wait(30)
+    yield admin_pb2.ImportGraphRequest(
+        users=[admin_pb2.ImportedUser(handle="after")],
+        follows=[admin_pb2.ImportedFollow(follower_handle="before", followee_handle="after")],
+    )
 
 
 def _has_user(client: Client, handle: str) -> bool:
@@ -128,13 +109,15 @@ def _has_user(client: Client, handle: str) -> bool:
 
 
 def _is_refused(server: Server) -> bool:
+    """Of a new connection, as of one that stands: UNAVAILABLE, which clients may try again elsewhere."""
+    code = grpc.StatusCode.OK
     with Api(server.target) as api:
         try:
             api.call("admin.GetBacklog", admin_pb2.GetBacklogRequest())
         except MurmurationError as error:
-            assert error.code is grpc.StatusCode.UNAVAILABLE, error
-            return True
-        return False
+            code = error.code
+    assert code in (grpc.StatusCode.OK, grpc.StatusCode.UNAVAILABLE)
+    return code is grpc.StatusCode.UNAVAILABLE
 
 
 def test_children_end_by_themselves_when_the_supervisor_is_killed(start: Start, connect: Connect) -> None:

@@ -60,6 +60,4 @@ class History(Generic[K, V]):
     def _allowed(self, key: K, began: int, ended: int) -> list[V]:
         mine = [change for change in self.changes if change.key == key and change.began < ended]
         before = [change for change in mine if change.acked < began]
-        return [
-            change.value for change in mine if not any(change.acked < later.began for later in before if later is not change)
-        ]
+        return [change.value for change in mine if not any(change.acked < later.began for later in before)]

@@ -18,8 +18,13 @@ from murmuration_server.graph.client import GraphClient, Relations
 from murmuration_server.graph.service import GraphReadService, GraphRepairService
 from murmuration_server.graph.stores.sqlite import SqliteGraphStore
 from murmuration_server.platform.call import Call
-from murmuration_server.platform.config import FanoutSettings, GraphSettings, OutboxSettings, ServerSettings
-from murmuration_server.platform.config import TimelineSettings
+from murmuration_server.platform.config import (
+    FanoutSettings,
+    GraphSettings,
+    OutboxSettings,
+    ServerSettings,
+    TimelineSettings,
+)
 from murmuration_server.platform.ids import IdGenerator
 from murmuration_server.platform.inprocess import InProcessChannel
 from murmuration_server.platform.leases import SqliteLeaseStore

@@ -14,6 +14,7 @@ import pytest
 from murmuration_server.cache.entries import Entry
 from murmuration_server.graph.store import RelationKind
 from murmuration_server.platform.call import Call
+from murmuration_server.platform.runtime.simulated import SimulatedRuntime
 from tests.protocols.history import History
 from tests.protocols.relations_bench import Mender, Process, RelationsBench, simulated
 from tests.support.scheduled import ProcessDied, dies_at
@@ -75,12 +76,24 @@ def facts(relations: Any, user_id: int) -> dict[Fact, bool]:
     return {fact: fact[2] in held[fact[0]] for fact in FACTS if fact[1] == user_id}
 
 
+class Pauses:
+    """A hook: now and then a process stands still, long enough for others to do much."""
+
+    def __init__(self, runtime: SimulatedRuntime, odds: float) -> None:
+        self._runtime, self._odds = runtime, odds
+
+    def __call__(self, label: str) -> None:
+        if self._odds and self._runtime.random.random() < self._odds:
+            self._runtime.sleep(self._runtime.random.random() * 0.004)
+
+
 class Scene:
     """Writers, readers and an evictor, each a task; two processes share the store and the cache."""
 
-    def __init__(self, bench: RelationsBench, before: Sequence[str]) -> None:
+    def __init__(self, bench: RelationsBench, before: Sequence[str], pause_odds: float = 0.0) -> None:
         self.bench = bench
-        self.processes = [bench.process(), bench.process()]
+        pauses = Pauses(bench.runtime, pause_odds)
+        self.processes = [bench.process(pauses), bench.process(pauses)]
         self.history: History[Fact, bool] = History(dict.fromkeys(FACTS, False))
         self.tasks: list[Any] = []
         for name in before:
@@ -177,7 +190,7 @@ def test_b1_a_read_begun_after_an_ack_sees_the_change(scene: str) -> None:
     before, writers = SCENES[scene]
 
     def main(bench: RelationsBench, seed: int) -> None:
-        made = Scene(bench, before)
+        made = Scene(bench, before, pause_odds=0.1 * (seed % 2))
         for number, names in enumerate(writers):
             # Clocks that differ by some milliseconds, and now and then by none.
             made.writer(number, names, offset_ms=[0, -7, 7][seed % 3] * number)
@@ -205,6 +218,37 @@ def test_b1_two_writers_ack_in_the_other_order() -> None:
 
         run(seed, main)
     assert set(seen) == {True, False}, "both orders of the two were tried"
+
+
+@pytest.mark.parametrize(
+    ("label", "times"),
+    [
+        ("cache.cas done", 1),  # Alice's entry is filled, Bob's is not yet
+        ("graph.get_relations", 2),  # Alice's relations are read, Bob's are not yet
+    ],
+)
+def test_b1_nobody_is_served_by_a_load_that_began_before_the_ack(label: str, times: int) -> None:
+    """A load of two entries stands still; a change of the first is acked; who asks then joins no such load."""
+
+    def main(bench: RelationsBench) -> None:
+        stands, left = bench.runtime.event(), [times]
+
+        def hook(here: str) -> None:
+            if here == label:
+                left[0] -= 1
+                if left[0] == 0:
+                    stands.set()
+                    bench.runtime.sleep(1)
+
+        process, other = bench.process(hook), bench.process()
+        entries = [Entry(process.client.relations_kind, user) for user in (ALICE, BOB)]
+        leader = bench.runtime.spawn("leader", lambda: (process.cache.get_many(bench.call(), entries), None)[1])
+        stands.wait()
+        other.changes.follow(bench.call(), ALICE, CAROL, False)
+        assert set(process.relations(bench.call(), ALICE).following) == {CAROL}
+        leader.join()
+
+    run(1, main)
 
 
 def test_b2_a_process_parses_anew_what_was_filled_anew() -> None:
@@ -329,6 +373,8 @@ def test_b4_at_rest_all_is_mended_whenever_writers_die() -> None:
     def main(bench: RelationsBench, seed: int) -> None:
         made = Scene(bench, ["follow Bob"])
         mender = Mender(bench, made.processes[1])
+        for user in (ALICE, BOB):
+            made.processes[0].relations(bench.call(), user)
 
         def doomed() -> None:
             process = bench.process(dies_at(points[seed % len(points)]))
@@ -338,7 +384,6 @@ def test_b4_at_rest_all_is_mended_whenever_writers_die() -> None:
                 made.history.told.append("doomed dies")
 
         made.spawn("doomed", doomed)
-        made.writer(0, ["follow Carol"], offset_ms=0)
         made.reader(0, times=3)
         made.reader(1, times=3)
         for task in made.tasks:

@@ -6,9 +6,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import grpc
 import pytest
 
 from murmuration.v1 import tweet_pb2
+from murmuration.v1.tweet_pb2_grpc import TweetServiceStub
 from murmuration_client import InvalidArgument
 from tests.support.world import World
 
@@ -161,9 +163,9 @@ def test_another_querys_cursor(told: World) -> None:
 
 def test_another_lists_cursor(told: World) -> None:
     reader, author = told.users[:2]
-    stubs = told.system.client._caller.stubs
     request = tweet_pb2.ListUserTweetsRequest(user_id=author, page_size=1)
-    token = stubs.tweets.ListUserTweets(request, timeout=10).next_page_token
+    with grpc.insecure_channel(told.system.target) as channel:
+        token = TweetServiceStub(channel).ListUserTweets(request, timeout=30).next_page_token
     assert token
     refuse(told, reader, token)
 

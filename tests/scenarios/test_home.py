@@ -57,9 +57,10 @@ def test_a_writer_who_reads_the_mode_late_loses_nothing(world: World) -> None:
         world.system.client.admin.set_author_mode(author, mode)
         world.post(author, "This fills the cache with the mode")
         # Behind the back of TweetService, which keeps the mode for a while.
-        world.system.call()
-        world.system.serving.view.run_once(world.system.call())
-        world.post(author, "This may have the mode of before")
+        world.system.graph_store.set_mode(world.system.call(), author, PUSH if mode == PULL else PULL, True)
+        world.system.refresh_view()
+        late = world.post(author, "This has the mode of before")
+        assert world.system.client.get_tweet(late).tweet.delivery_mode == mode
         world.system.refresh_view()
     check_all(world)
 
@@ -90,7 +91,8 @@ def test_who_was_away_for_long_finds_all_at_once_and_afterwards(world: World, mo
     check_all(world)
     world.pass_time(AWAY_SECONDS)
     for author in world.users[1:]:
-        world.post(author, "While you were away")
+        for _ in range(2):
+            world.post(author, "While you were away")
     world.system.settle()
     skipped = world.system.worker_metrics.skipped_inactive
     assert mode == PULL or sum(sample.value for sample in skipped.collect()[0].samples if sample.name.endswith("total"))

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from murmuration.v1 import tweet_pb2
 from murmuration_client import AlreadyExists, InvalidArgument, NotFound
 from tests.support.contract_threads import at_once
 from tests.support.world import World
@@ -109,6 +110,41 @@ def test_accounts(world: World) -> None:
             client.create_user("robin", name, request_id=other_id)
         assert refused.value.reason == reason
     assert client.create_user("wren", "Robin", request_id=request_id).user_id != first.user_id, "another handle"
+
+
+@pytest.mark.parametrize("mode", [tweet_pb2.DELIVERY_MODE_PUSH, tweet_pb2.DELIVERY_MODE_PULL])
+@pytest.mark.parametrize("seconds", [0, 5, 60, 2000])
+def test_a_call_that_died_halfway_is_finished_under_its_id(world: World, mode: int, seconds: int) -> None:
+    reader, author = world.users[:2]
+    world.follow(reader, author)
+    world.system.client.admin.set_author_mode(author, mode)
+    before = world.post(author)
+    request_id = world.fail_to_post(author)
+    after = [world.post(author) for _ in range(2)]
+    world.system.settle()
+    world.pass_time(seconds)
+    world.system.refresh_view()
+    late = world.post_again(author, request_id)
+    assert before < late < min(after)
+    for user in (reader, author):
+        world.check_now(user)
+    world.system.settle()
+    for user in (reader, author):
+        world.check_rest(user)
+
+
+def test_a_call_that_is_finished_late_hides_nothing_older(world: World) -> None:
+    author = world.users[0]
+    for _ in range(2):
+        world.post(author)
+    request_id = world.fail_to_post(author)
+    posts = [world.post(author) for _ in range(3)]
+    world.check_now(author)
+    world.delete(posts[-1])
+    world.post_again(author, request_id)
+    world.check_now(author)
+    world.system.settle()
+    world.check_rest(author)
 
 
 @pytest.mark.parametrize("request_id", ["x", "0" * 31, "0" * 1000, "\N{SNOWMAN}" * 36])

@@ -1,6 +1,6 @@
 """Whatever is done in whatever order, homes, walks, relations and counts are those of the reference model.
 
-MURMURATION_EXAMPLES scales the number of examples (1: as in CI, the same ones each time; more: other ones each time).
+TEST_EXAMPLES scales the number of examples (1: as in CI, the same ones each time; more: other ones each time).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tests.support.assembly import CACHE_BYTES, Assembly, small_constants
 from tests.support.walks import Walk
 from tests.support.world import DEGRADED, World
 
-SCALE = float(os.environ.get("MURMURATION_EXAMPLES", "1"))
+SCALE = float(os.environ.get("TEST_EXAMPLES", "1"))
 STEPS = int(os.environ.get("MURMURATION_STEPS", "30"))
 MEMORY = Path("/dev/shm")
 MOST_USERS = 5
@@ -46,6 +46,7 @@ class Homes(RuleBasedStateMachine):
         self.system = Assembly(self.folder, self.change, cache_bytes=self.cache_bytes)
         self.world = World(self.system)
         self.walk: Walk | None = None
+        self.failed: list[tuple[int, str]] = []
 
     def teardown(self) -> None:
         try:
@@ -91,11 +92,25 @@ class Homes(RuleBasedStateMachine):
 
     # Posts
 
-    @rule(who=people, mentioned=st.none() | people)
-    def post(self, who: int, mentioned: int | None) -> None:
+    @rule(who=people, mentioned=st.none() | people, times=st.integers(1, 3))
+    def post(self, who: int, mentioned: int | None, times: int) -> None:
         # A name that nobody has yet stays plain text, also when somebody takes it later.
         author = self.user(who)
-        self.world.post(author, "Hello" if mentioned is None else f"Hello @u{mentioned} !")
+        for _ in range(times):
+            self.world.post(author, "Hello" if mentioned is None else f"Hello @u{mentioned} !")
+        self.world.check_now(author)
+
+    @rule(who=people)
+    def fail_to_post(self, who: int) -> None:
+        author = self.user(who)
+        self.failed.append((author, self.world.fail_to_post(author)))
+        self.world.check_now(author)
+
+    @precondition(lambda self: self.failed)
+    @rule()
+    def post_again_what_failed(self) -> None:
+        author, request_id = self.failed.pop()
+        self.world.post_again(author, request_id)
         self.world.check_now(author)
 
     @precondition(lambda self: self.world.model.entries)
@@ -182,9 +197,16 @@ class Homes(RuleBasedStateMachine):
     def set_mode(self, who: int, mode: tweet_pb2.DeliveryMode.ValueType) -> None:
         self.system.client.admin.set_author_mode(self.user(who), mode)
 
-    @rule(seconds=st.sampled_from([0.001, 1.5, 70, 320, 700, 2000]))
+    @rule(seconds=st.sampled_from([0.001, 1.5, 30, 70, 320, 2000]))
     def pass_time(self, seconds: float) -> None:
         self.world.pass_time(seconds)
+
+    @rule(who=people, times=st.integers(1, 5))
+    def post_while_others_are_long_away(self, who: int, times: int) -> None:
+        self.world.pass_time(700)
+        for _ in range(times):
+            self.world.post(self.user(who))
+        self.system.run_until_idle()
 
     @rule(number=st.integers(0, 30), times=st.integers(1, 3))
     def work(self, number: int, times: int) -> None:

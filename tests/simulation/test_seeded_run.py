@@ -25,6 +25,13 @@ def test_a_crowd_finds_every_promise_kept(seed: int) -> None:
     simulate(seed, Crowd(seed).scenario, crowd_settings(seed))
 
 
+@pytest.mark.parametrize("seed", seeds(6))
+def test_two_serving_processes_keep_every_promise(seed: int) -> None:
+    """They share stores and cache, and their clocks differ."""
+    offset_ms = (-80, 0, 80)[seed % 3]
+    simulate(seed, Crowd(seed, clock_offset_ms=offset_ms).scenario, crowd_settings(seed))
+
+
 def test_a_run_is_replayed_to_the_byte() -> None:
     first, second = (simulate(5, Crowd(5).scenario, crowd_settings(5)) for _ in range(2))
     assert first.trace == second.trace

@@ -118,3 +118,26 @@ def test_followers_in_many_shards_have_every_post() -> None:
         assert holders(system, post) == {follower.user_id for follower in followers}
 
     simulate(1, scenario, settings(fanout={"page_size": PAGE}, graph={"followers_per_shard": 2}))
+
+
+def test_a_page_says_no_more_of_pushed_posts_than_it_has_read() -> None:
+    """While a page is being made a post is delivered, and the watermark passes it."""
+
+    def scenario(system: System) -> None:
+        author, followers = author_with_followers(system)
+        reader = followers[0]
+        shown = author.post()
+        system.rest()
+        has_read = system.hold("reader", "tweets.get_many", "tweets.counts")
+        reading = system.begin("reader", reader.page)
+        has_read.wait()
+        post = author.post()
+        acked_ms = system.runtime.now_ms()
+        system.rest()
+        system.sleep(1)
+        has_read.open()
+        page = reading.result()
+        assert shown in page.ids
+        assert post in page.ids or page.as_of_ms <= acked_ms
+
+    simulate(1, scenario, SETTINGS)

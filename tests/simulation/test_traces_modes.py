@@ -166,3 +166,19 @@ def test_the_view_finds_a_post_that_a_late_retry_finishes_under_its_old_id() -> 
         assert page.ids == [post] or page.status != READY
 
     simulate(1, scenario, SETTINGS)
+
+
+def test_a_page_says_no_more_of_pulled_posts_than_its_view_knows() -> None:
+    """`as_of`: what was acked before that moment is in the page; the view may be older than the watermark."""
+
+    def scenario(system: System) -> None:
+        author, reader = follower_of_a_pull_author(system)
+        stuck = system.hold("pull-view", "tweets.list_pull").wait()
+        author.post()
+        acked_ms = system.runtime.now_ms()
+        system.sleep(2)
+        page = reader.page()
+        assert page.ids or page.status == DEGRADED or page.as_of_ms <= acked_ms
+        stuck.open()
+
+    simulate(1, scenario, SETTINGS)

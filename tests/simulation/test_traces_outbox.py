@@ -194,9 +194,10 @@ def test_acks_end_where_the_outbox_is_full() -> None:
         system.expects_errors = True
         author, reader = author_and_reader(system)
         system.runtime.hooks["log.append"] = _is_away
+        counting = system.hold("outbox-janitor", "log.relay_position").wait()
         posts = [author.post() for _ in range(QUOTA)]
-        system.sleep(COUNTED_SECONDS)
         _assert_refused(author)
+        counting.open()
         system.runtime.hooks.clear()
         system.rest()
         system.sleep(COUNTED_SECONDS)

@@ -96,7 +96,7 @@ def test_of_two_changes_at_once_the_later_one_is_seen(seed: int) -> None:
     """The first has stored a follow and comes late to the cache, where the second has been in between."""
 
     def scenario(system: System) -> None:
-        author, reader = system.people("author reader")
+        reader, author = system.people("reader author")
         author.post()
         system.rest()
         reader.home()

@@ -162,3 +162,24 @@ def test_a_reader_looks_at_the_clock_again_after_touching_his_activity(seed: int
         assert reader.home() == [post]
 
     simulate(seed, scenario, SETTINGS)
+
+
+def test_a_rebuild_whose_request_is_lost_is_asked_for_again() -> None:
+    def scenario(system: System) -> None:
+        system.start("relay-timeline")
+        author, reader = inactive_follower(system)
+        system.pass_time(HORIZON_SECONDS)
+        reader.page()
+        system.sql("states", "DELETE FROM outbox")
+        post = author.post()
+        system.start_step("relay-timeline", system.step("relay-timeline"), 0.05)
+        system.rest()
+        assert complete_since(system, reader) == INCOMPLETE
+        assert reader.home() == [post]
+        system.pass_time(1)
+        assert reader.home() == [post]
+        system.rest()
+        assert complete_since(system, reader) != INCOMPLETE
+        assert reader.home() == [post]
+
+    simulate(1, scenario, SETTINGS, start=False)

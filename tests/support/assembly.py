@@ -27,6 +27,7 @@ from murmuration_server.roles.serving import Serving, ServingPorts, build_servin
 from murmuration_server.roles.working import WorkingPorts, build_working
 from tests.support.contract_clock import SetClock
 from tests.support.log_wrapper import UnrulyLog
+from tests.support.port_wrapper import Breakable
 
 MOST_PASSES = 1000
 CACHE_BYTES = 1 << 20
@@ -94,8 +95,8 @@ def small_constants() -> Iterator[None]:
 
 
 class Assembly:
-    """`change`: settings over `SMALL`, or over the defaults with `small=False`. `cache_bytes`: 0 for no cache; it may be
-    set to something else before `restart_serving`."""
+    """`change`: settings over `SMALL`, or over the defaults with `small=False`. `cache_bytes`: 0 for none; may be set to
+    something else before `restart_serving`."""
 
     def __init__(
         self,
@@ -200,10 +201,12 @@ class Assembly:
 
     def _start_serving(self) -> None:
         files = self._serving_files = Files(self.settings, self.runtime, "serving", self.runtime.event())
+        self.graph_store: Any = Breakable(files.graph(read_only=False))
+        self.tweet_store: Any = Breakable(files.tweets(read_only=False))
         ports = ServingPorts(
             users=files.users(read_only=False),
-            graph=files.graph(read_only=False),
-            tweets=files.tweets(read_only=False),
+            graph=self.graph_store,
+            tweets=self.tweet_store,
             states=files.home_states(read_only=False),
             leases=files.leases(),
             homes=files.homes(read_only=True),

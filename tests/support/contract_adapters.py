@@ -1,7 +1,7 @@
 """The adapters that the contract suites run on: a line for each.
 
-A suite says what a port promises. Where an adapter cannot keep a promise, `opt_outs` names the test and the reason; that
-test must then fail, so an opt-out that is no longer needed is noticed.
+A suite says what a port promises. Where an adapter cannot keep a promise, `opt_outs` names the test and the reason;
+that test must then fail, so an opt-out that is no longer needed is noticed.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from murmuration_server.cache.none import NoCache
 from murmuration_server.eventlog.sqlite import SqliteEventLog
 from murmuration_server.graph.stores.sqlite import SqliteGraphStore
 from murmuration_server.platform.leases import SqliteLeaseStore
+from murmuration_server.timeline.stores.sqlite import SqliteHomeStateStore, SqliteHomeStore
 from murmuration_server.tweets.stores.sqlite import SqliteTweetStore
 from murmuration_server.users.stores.sqlite import SqliteUserStore
 from tests.support.contract_clock import SetClock
@@ -132,3 +133,9 @@ TWEET_STORES = [
     ),
 ]
 OUTBOX_SOURCES = [*USER_STORES, *GRAPH_STORES, *TWEET_STORES]
+HOME_STORES = [
+    Adapter("sqlite", **_file("homes.db", SqliteHomeStore)),
+]
+HOME_STATE_STORES = [
+    Adapter("sqlite", **_file("home-states.db", SqliteHomeStateStore)),
+]

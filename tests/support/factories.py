@@ -46,7 +46,7 @@ def mute(user_id: int, other_id: int, version: int, standing: bool = True) -> Re
 
 
 def post(tweet_id: int, author_id: int = 1, mode: Mode = Mode.PUSH, text: str = "hello") -> TweetRecord:
-    candidate = Candidate(tweet_id, author_id, 0, 0, make_flags(TweetKind.POST, mode, False))
+    candidate = Candidate(tweet_id, author_id, 0, 0, make_flags(TweetKind.POST, mode))
     return TweetRecord(False, candidate, (), _body(candidate, text))
 
 
@@ -64,7 +64,7 @@ def claim(request_id: str, tweet_id: int, claimed_ms: int = START_MS, actor_id: 
 
 def _about(tweet_id: int, subject: TweetRecord, author_id: int, kind: TweetKind) -> TweetRecord:
     about = subject.candidate
-    flags = make_flags(kind, Mode.PUSH, False)
+    flags = make_flags(kind, Mode.PUSH)
     candidate = Candidate(tweet_id, author_id, about.tweet_id, about.author_id, flags)
     return TweetRecord(False, candidate, (), _body(candidate, "about"))
 

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from random import Random
 from typing import Any, Generic, TypeVar
 
 from murmuration.admin.v1 import admin_pb2, admin_pb2_grpc
@@ -182,6 +183,18 @@ class Person:
         return invoke(self._system.call(self.user_id), method, request)
 
 
+class RoamingChannel(InProcessChannel):
+    """Each call goes to one of several processes."""
+
+    def __init__(self, servings: Sequence[Serving], chance: Random) -> None:
+        super().__init__(servings[0].public)
+        self._channels, self._chance = [InProcessChannel(serving.public) for serving in servings], chance
+
+    def unary_unary(self, *arguments: Any, **options: Any) -> Any:
+        calls = [channel.unary_unary(*arguments, **options) for channel in self._channels]
+        return lambda request, **rest: self._chance.choice(calls)(request, **rest)
+
+
 class System:
     """Everything: one serving process (more by `serve`), one worker process, their stores."""
 
@@ -207,7 +220,9 @@ class System:
         self._admin = admin_pb2_grpc.AdminServiceStub(InProcessChannel(self.serving.public))
         self.expects_errors = False
         """Whether steps of workers are made to fail by the test."""
+        self._public = InProcessChannel(self.serving.public)
         self._workers: list[Worker] = []
+        self._started: list[Serving] = []
 
     def serve(self, owner: str, clock_offset_ms: int = 0) -> Serving:
         """A serving process on the same stores and the same cache; its steps are not started."""
@@ -229,12 +244,27 @@ class System:
 
     def start(self, *without: str) -> None:
         """Starts the steps of both processes, but for those named."""
+        self._started.append(self.serving)
         for name, step, idle in [*self.serving.steps, *self.working.steps]:
             if name not in without:
-                self.start_step(name, step, max(idle, LEAST_IDLE_SECONDS) if idle else idle)
+                self.start_step(name, step, idle)
+
+    def start_serving(self, serving: Serving, prefix: str) -> None:
+        """Starts the steps of one more serving process."""
+        self._started.append(serving)
+        for name, step, idle in serving.steps:
+            self.start_step(f"{prefix}-{name}", step, idle)
 
     def start_step(self, name: str, step: Step, idle: float) -> None:
+        idle = max(idle, LEAST_IDLE_SECONDS) if idle else idle
         self._workers.append(Worker(name, step, self.runtime, self.metrics, idle))
+
+    def spread(self, clock_offset_ms: int, seed: str) -> None:
+        """From now on there are two serving processes on the same stores and the same cache, and each call of new
+        people goes to one of them, by chance."""
+        other = self.serve("other", clock_offset_ms)
+        self.start_serving(other, "other")
+        self._public = RoamingChannel([self.serving, other], Random(seed))
 
     def step(self, name: str) -> Step:
         """One of the steps, to be run by hand or started late."""
@@ -273,12 +303,11 @@ class System:
     def call(self, actor_id: int = 0) -> Call:
         return Call(actor_id, self.runtime.monotonic() + CALL_SECONDS, self.runtime)
 
-    def person(self, handle: str, at: Serving | None = None) -> Person:
-        """A new account. `at`: which serving process it calls."""
-        channel = InProcessChannel((at or self.serving).public)
+    def person(self, handle: str) -> Person:
+        """A new account."""
         request = user_pb2.CreateUserRequest(handle=handle, display_name=handle)
-        user = invoke(self.call(), user_pb2_grpc.UserServiceStub(channel).CreateUser, request).user
-        return Person(self, user.user_id, handle, channel)
+        user = invoke(self.call(), user_pb2_grpc.UserServiceStub(self._public).CreateUser, request).user
+        return Person(self, user.user_id, handle, self._public)
 
     def people(self, handles: str) -> list[Person]:
         return [self.person(handle) for handle in handles.split()]
@@ -295,14 +324,15 @@ class System:
         invoke(self.call(), self._admin.RebuildTimeline, admin_pb2.RebuildTimelineRequest(user_id=person.user_id))
 
     def rest(self, seconds: float = REST_SECONDS) -> None:
-        """Until all events are published and consumed, and the view has been refreshed since."""
+        """Until all events are published and consumed, and all views have been refreshed since."""
         deadline = self.runtime.monotonic() + seconds
         while not self.is_delivered():
             assert self.runtime.monotonic() < deadline, "the system does not come to rest"
             self.runtime.sleep(0.05)
         quiet = self.runtime.monotonic()
+        views = [serving.view for serving in self._started]
         self.runtime.wait_for(
-            lambda: self.serving.view.snapshot().started > quiet, "a refresh of the view", REST_SECONDS
+            lambda: all(view.snapshot().started > quiet for view in views), "a refresh of the view", REST_SECONDS
         )
 
     def is_delivered(self) -> bool:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from murmuration.v1 import timeline_pb2, tweet_pb2
-from murmuration_client import LimitReached, NotAllowed, NotFound
+from murmuration_client import InternalError, LimitReached, NotAllowed, NotFound
 from tests.support.assembly import Assembly
 from tests.support.model import Entry, Kind, Model
 from tests.support.walks import Walk
@@ -45,6 +46,20 @@ class World:
             return None
         tweet = self.system.user(author).create_tweet(text, in_reply_to=reply_to)
         return self._noted(tweet, self.model.original(reply_to).id if reply_to else 0, people)
+
+    def fail_to_post(self, author: int) -> str:
+        """A post that fails after its request_id was claimed. Answers the request_id, for `post_again`."""
+        request_id = str(uuid.uuid4())
+        self.system.tweet_store.broken = {"create"}
+        with pytest.raises(InternalError):
+            self.system.user(author).create_tweet("Hello again", request_id=request_id)
+        self.system.tweet_store.broken = set()
+        return request_id
+
+    def post_again(self, author: int, request_id: str) -> int:
+        """Finishes such a post, under the id that it had then."""
+        tweet = self.system.user(author).create_tweet("Hello again", request_id=request_id)
+        return self._noted(tweet, 0, frozenset())
 
     def repost(self, user: int, tweet_id: int) -> int | None:
         if error := self._refusal(user, tweet_id):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from murmuration_server.platform import leases
@@ -16,6 +16,7 @@ from murmuration_server.platform.errors import Unavailable
 from murmuration_server.platform.ids import EPOCH_MS, MAX_AHEAD_MS, MAX_ID, IdGenerator, floor_id, time_ms
 from murmuration_server.platform.leases import SqliteLeaseStore, WorkerLease
 from tests.support.contract_clock import START_MS, SetClock
+from tests.support.contract_search import SEARCH
 from tests.support.contract_threads import at_once
 from tests.support.factories import id_at
 
@@ -76,6 +77,12 @@ def ids(clock: SetClock, store: Leases) -> IdGenerator:
 
 def assert_growing(taken: list[int]) -> None:
     assert all(first < second for first, second in itertools.pairwise(taken))
+
+
+def assert_within_leases(taken: list[int], store: Leases) -> None:
+    for id_ in taken:
+        leases_of_its_worker = [lease for lease in store.given if lease.worker == id_ >> 12 & 1023]
+        assert any(lease.from_ms <= time_ms(id_) <= lease.until_ms for lease in leases_of_its_worker)
 
 
 def test_the_layout_is_milliseconds_worker_sequence(ids: IdGenerator, call: Call) -> None:
@@ -206,11 +213,7 @@ def test_every_id_lies_inside_a_lease_of_its_worker(
     for jump in (0, 1, LEASE_MS, 1, 10 * LEASE_MS, -5, 3):
         clock.ms += jump
         taken += [ids.next(call), ids.next(call, above=id_at(clock.ms + 50))]
-    for id_ in taken:
-        worker = id_ >> 12 & 1023
-        assert any(
-            lease.worker == worker and lease.from_ms <= time_ms(id_) <= lease.until_ms for lease in store.given
-        )
+    assert_within_leases(taken, store)
 
 
 def test_a_number_handed_over_is_used_only_above_the_last_holders_ids(
@@ -250,46 +253,44 @@ _STEPS = st.lists(
     ),
     max_size=40,
 )
-_examples = itertools.count()
+_examples, _owners = itertools.count(), itertools.count()
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(SEARCH, max_examples=60)
 @given(steps=_STEPS)
 def test_two_generators_with_clocks_of_their_own_never_meet(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: list[tuple[str, int, int]]
+    store: Leases, call: Call, monkeypatch: pytest.MonkeyPatch, steps: list[tuple[str, int, int]]
 ) -> None:
     # Two numbers for two generators: numbers come round again and again.
     monkeypatch.setattr(leases, "WORKERS", 2)
-    clocks = [SetClock(), SetClock()]
-    call = Call.background(clocks[0], 600)
-    store = Leases(tmp_path / f"{next(_examples)}.db", clocks[0])
-    owners = itertools.count()
+    # Each example lives long after the one before: all leases of that are over.
+    start = START_MS + (next(_examples) % 200) * 100 * DAY
+    clocks = [SetClock(start), SetClock(start)]
+    store.away, store.given = False, []
 
     def started(which: int) -> IdGenerator:
-        return IdGenerator(clocks[which], store, f"owner{next(owners)}", MINUTE)
+        return IdGenerator(clocks[which], store, f"owner{next(_owners)}", MINUTE)
 
     generators, own, taken = [started(0), started(1)], [[0], [0]], [0]
-    try:
-        for step, which, number in steps:
-            if step == "clock":
-                clocks[which].ms += number
-            elif step == "restart":
-                generators[which], own[which] = started(which), [0]
-            elif step == "away":
-                store.away = bool(number)
-            else:
-                above = taken[number % len(taken)] if step == "reply" else 0
-                for _ in range(number if step == "next" else 1):
-                    try:
-                        id_ = generators[which].next(call, above)
-                    except Unavailable:
-                        continue
-                    assert above < id_ <= MAX_ID
-                    assert clocks[which].ms <= time_ms(id_) <= clocks[which].ms + MAX_AHEAD_MS
-                    own[which].append(id_)
-                    taken.append(id_)
-        assert len(set(taken)) == len(taken)
-        for mine in own:
-            assert_growing(mine)
-    finally:
-        store.close()
+    for step, which, number in steps:
+        if step == "clock":
+            clocks[which].ms += number
+        elif step == "restart":
+            generators[which], own[which] = started(which), [0]
+        elif step == "away":
+            store.away = bool(number)
+        else:
+            above = taken[number % len(taken)] if step == "reply" else 0
+            for _ in range(number if step == "next" else 1):
+                try:
+                    id_ = generators[which].next(call, above)
+                except Unavailable:
+                    continue
+                assert above < id_ <= MAX_ID
+                assert clocks[which].ms <= time_ms(id_) <= clocks[which].ms + MAX_AHEAD_MS
+                own[which].append(id_)
+                taken.append(id_)
+    assert len(set(taken)) == len(taken)
+    for mine in own:
+        assert_growing(mine)
+    assert_within_leases(taken[1:], store)

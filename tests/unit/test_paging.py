@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from murmuration_server.platform.errors import InvalidField, InvalidPageToken
 from murmuration_server.platform.paging import PageTokens, SigningKeys, page_size
+from tests.support.contract_search import SEARCH
 
 OLD, NEW = (1, b"o" * 32), (2, b"n" * 32)
 KEYS = SigningKeys((OLD,))
@@ -26,6 +27,7 @@ def to_token(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).decode().rstrip("=")
 
 
+@settings(SEARCH, max_examples=50)
 @given(list_id=int64, position=int64)
 def test_a_token_leads_back_to_its_position(list_id: int, position: int) -> None:
     token = TOKENS.make(list_id, position)
@@ -45,6 +47,7 @@ def test_a_token_of_another_list_or_method_is_refused() -> None:
             tokens.position(list_id, token)
 
 
+@settings(SEARCH, max_examples=50)
 @given(position=int64, byte=st.integers(0, 32), bit=st.integers(0, 7))
 def test_a_token_changed_in_one_bit_is_refused(position: int, byte: int, bit: int) -> None:
     data = bytearray(to_bytes(TOKENS.make(7, position)))
@@ -62,13 +65,14 @@ def test_a_token_cut_or_lengthened_is_refused() -> None:
             TOKENS.position(7, form)
 
 
-@settings(max_examples=50)
+@settings(SEARCH, max_examples=50)
 @given(token=st.text(min_size=1, max_size=80))
 def test_any_other_text_is_refused(token: str) -> None:
     with pytest.raises(InvalidPageToken):
         TOKENS.position(7, token)
 
 
+@settings(SEARCH, max_examples=50)
 @given(data=st.binary(min_size=1, max_size=64))
 def test_any_other_bytes_are_refused(data: bytes) -> None:
     with pytest.raises(InvalidPageToken):

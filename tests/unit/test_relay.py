@@ -327,6 +327,23 @@ def test_a_full_outbox_takes_nothing_more_until_it_is_relayed(bench: Bench) -> N
     bench.quota.admit()
 
 
+def test_what_is_admitted_while_the_janitor_counts_is_not_lost(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.quota.admit()
+    bench.write(1)
+    count = bench.source.outbox_backlog
+
+    def slow(*arguments: Any) -> Any:
+        counted = count(*arguments)
+        bench.quota.admit(2)
+        return counted
+
+    monkeypatch.setattr(bench.source, "outbox_backlog", slow)
+    bench.janitor.run_once(bench.call)
+    assert bench.quota.waiting == 3
+    with pytest.raises(OutboxFull):
+        bench.quota.admit()
+
+
 def test_a_quota_counts_all_of_a_write(bench: Bench) -> None:
     bench.quota.admit(SETTINGS.quota_rows)
     with pytest.raises(OutboxFull):

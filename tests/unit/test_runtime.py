@@ -290,7 +290,7 @@ def test_a_deadlock_is_told() -> None:
             with other:
                 pass
 
-    with no_threads_left(), pytest.raises(Deadlock, match="child.*main|main.*child"):
+    with no_threads_left(), pytest.raises(Deadlock, match=r"child.*main|main.*child"):
         runtime.run(main)
 
 

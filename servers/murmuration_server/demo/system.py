@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -35,10 +34,8 @@ class System:
         self.folder = Path(tempfile.mkdtemp(prefix="murmurd-demo-"))
         self._events, self._log = self.folder / "events.jsonl", self.folder / "server.log"
         self._read = 0
-        serving_metrics = _two_free_ports()
-        self._metrics_port = serving_metrics + 1
-        command = [sys.executable, "-m", "murmuration_server", "up", "--json", "--port", "0"]
-        command += ["--metrics-port", str(serving_metrics), "--data", str(self.folder / "data")]
+        command = [sys.executable, "-m", "murmuration_server", "up", "--json", "--port", "0", "--metrics-port", "0"]
+        command += ["--data", str(self.folder / "data")]
         # Settings of the caller's shell would make another demo.
         environment = {name: value for name, value in os.environ.items() if not name.startswith("MURMURATION_")}
         with self._events.open("wb") as events, self._log.open("wb") as log:
@@ -56,6 +53,7 @@ class System:
         ready = self.await_event("ready", READY_SECONDS)
         self.target = f"127.0.0.1:{ready['port']}"
         self.worker_pid: int = ready["pids"]["worker"]
+        self._metrics_port: int = ready["metrics_ports"][1]
 
     def kill_worker(self) -> None:
         """kill -9 for this one process: no clean-up, no last words."""
@@ -65,6 +63,7 @@ class System:
         """The supervisor has begun the worker again. Raises SystemFailed."""
         event = self.await_event("restarted", seconds)
         self.worker_pid = event["pid"]
+        self._metrics_port = event["metrics_port"]
 
     def await_event(self, name: str, seconds: float) -> dict[str, Any]:
         deadline = time.monotonic() + seconds
@@ -111,16 +110,3 @@ class System:
         whole = data[: data.rfind(b"\n") + 1]
         self._read += len(whole)
         return [json.loads(line) for line in whole.splitlines()]
-
-
-def _two_free_ports() -> int:
-    """The first of two free ports in a row. The worker's /metrics must be found again after it has been restarted."""
-    while True:
-        with socket.socket() as first, socket.socket() as second:
-            first.bind(("127.0.0.1", 0))
-            port: int = first.getsockname()[1]
-            try:
-                second.bind(("127.0.0.1", port + 1))
-            except (OSError, OverflowError):
-                continue
-            return port

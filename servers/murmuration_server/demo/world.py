@@ -23,7 +23,7 @@ THREADS = 6
 PAGE_SIZE = 100
 POLL_SECONDS = 0.02
 SEEN_POLL_SECONDS = 0.01  # polling takes the cores that delivery needs
-DELIVERY_SECONDS = 60.0
+DELIVERY_SECONDS = 120.0
 
 
 class TooSlow(Exception):

@@ -25,11 +25,11 @@ class Mode(enum.IntEnum):
 
 
 _KINDS = {int(kind): kind for kind in TweetKind}
-_KIND_BITS, _SELF_THREAD_BIT, _PULL_BIT = 0b11, 0b100, 0b1000
+_KIND_BITS, _PULL_BIT = 0b11, 0b100
 
 
 class Candidate(NamedTuple):
-    """`subject_id`: what is answered or reposted, 0 for a post; `flags`: kind, mode, self-thread."""
+    """`subject_id`: what is answered or reposted, 0 for a post; `flags`: kind and mode."""
 
     tweet_id: int
     author_id: int
@@ -45,17 +45,12 @@ class Candidate(NamedTuple):
     def mode(self) -> Mode:
         return Mode.PULL if self.flags & _PULL_BIT else Mode.PUSH
 
-    @property
-    def self_thread(self) -> bool:
-        """A reply of which every ancestor is by its author."""
-        return bool(self.flags & _SELF_THREAD_BIT)
-
     def encode(self) -> bytes:
         return _LAYOUT.pack(*self)
 
 
-def make_flags(kind: TweetKind, mode: Mode, self_thread: bool) -> int:
-    return kind | (_SELF_THREAD_BIT if self_thread else 0) | (_PULL_BIT if mode is Mode.PULL else 0)
+def make_flags(kind: TweetKind, mode: Mode) -> int:
+    return kind | (_PULL_BIT if mode is Mode.PULL else 0)
 
 
 def decode(data: bytes) -> Candidate:

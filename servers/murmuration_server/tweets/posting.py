@@ -169,12 +169,8 @@ class Posting:
 
 
 def _candidate(tweet_id: int, author_id: int, kind: TweetKind, mode: Mode, subject: TweetRecord | None) -> Candidate:
-    if subject is None:
-        return Candidate(tweet_id, author_id, 0, 0, make_flags(kind, mode, False))
-    parent = subject.candidate
-    own = kind is TweetKind.REPLY and parent.author_id == author_id
-    self_thread = own and (parent.kind is TweetKind.POST or parent.self_thread)
-    return Candidate(tweet_id, author_id, parent.tweet_id, parent.author_id, make_flags(kind, mode, self_thread))
+    parent_id, parent_author = subject.candidate[:2] if subject else (0, 0)
+    return Candidate(tweet_id, author_id, parent_id, parent_author, make_flags(kind, mode))
 
 
 def _with(recent: Recent, candidate: Candidate, size: int) -> Recent:
