@@ -42,7 +42,7 @@ def test_ctrl_c_stops_the_system_and_removes_its_data(tmp_path: Path, number: si
             assert line, "the demo has ended"
         time.sleep(0.5)
         demo.send_signal(number)
-        said, _ = demo.communicate(timeout=30)
+        said, _ = demo.communicate(timeout=60)
     finally:
         demo.kill()
     assert demo.returncode == 130, said

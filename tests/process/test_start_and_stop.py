@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import grpc
+
 from murmuration.admin.v1 import admin_pb2
 from murmuration.v1 import tweet_pb2
 from murmuration_client import Client

@@ -52,20 +52,35 @@ class OutboxBench:
         call, rule = Call.background(clock, 600), BucketRule(clock, OUTBOX)
         store: Any = Scheduled(self.source, self.runtime, self.kind, hook)
         ids, cache = self.relations.ids, Cache(NoCache(), self.runtime, METRICS)
-        graph = self.relations.process().client
         if self.kind == "users":
             accounts = Accounts(store, ids, rule, self.quota, request_id_ms=86_400_000)
             return lambda n: (accounts.create(call, f"user{n}", "", _request_id(n), DIGEST), None)[1]
         if self.kind == "graph":
-            changes = RelationChanges(store, cache, graph.relations_kind, ids, rule, self.quota, SETTINGS)
+            kind = self.relations.process().client.relations_kind
+            changes = RelationChanges(store, cache, kind, ids, rule, self.quota, SETTINGS)
             return lambda n: changes.follow(call, n, FOLLOWED, False)
-        reading = TweetReading(store, cache, recent_size=10, horizon_ms=10**9)
-        posting = Posting(store, reading, graph, cache, ids, rule, self.quota, METRICS, TweetSettings())
+        posting = self._posting(store, rule)
 
         def post(n: int) -> None:
             posting.post(call, n, 0, _request_id(n), DIGEST, lambda candidate, conversation: (b"", ()))
 
         return post
+
+    def deleter(self, hook: Hook | None) -> Callable[[int], None]:
+        """A process that deletes the n-th author's only post, and again when asked again."""
+        posting = self._posting(Scheduled(self.source, self.runtime, self.kind, hook), self.rule)
+        made = {
+            envelope.tweet_created.author_id: envelope.tweet_created.tweet_id
+            for envelope in self.envelopes()
+            if envelope.WhichOneof("payload") == "tweet_created"
+        }
+        return lambda n: posting.delete(self.call, n, made[n])
+
+    def _posting(self, store: Any, rule: BucketRule) -> Posting:
+        cache = Cache(NoCache(), self.runtime, METRICS)
+        reading = TweetReading(store, cache, recent_size=10, horizon_ms=10**9)
+        graph = self.relations.process().client
+        return Posting(store, reading, graph, cache, self.relations.ids, rule, self.quota, METRICS, TweetSettings())
 
     def relay(self, hook: Hook | None) -> Relay:
         source: Any = Scheduled(self.source, self.runtime, "source", hook)
@@ -78,8 +93,11 @@ class OutboxBench:
 
     def published(self) -> list[int]:
         """The n of every event on the log, in order."""
+        return [self._number(envelope) for envelope in self.envelopes()]
+
+    def envelopes(self) -> list[events_pb2.Envelope]:
         records = self.log.consumer("test", [TWEETS, RELATIONS, USERS]).poll(self.call, 10_000)
-        return [self._number(events_pb2.Envelope.FromString(record.value)) for record in records]
+        return [events_pb2.Envelope.FromString(record.value) for record in records]
 
     def _number(self, envelope: events_pb2.Envelope) -> int:
         if self.kind == "users":

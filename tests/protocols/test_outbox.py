@@ -117,6 +117,35 @@ def test_f_a_retry_publishes_what_a_dead_writer_wrote_too_late(kind: str) -> Non
         run(seed, kind, main)
 
 
+def test_f_a_retried_delete_publishes_what_a_dead_one_wrote_too_late() -> None:
+    def main(bench: OutboxBench) -> None:
+        relaying(bench, lambda: False)
+        write = bench.writer(0, None)
+        write(1)
+        let_all_be_swept(bench)
+        pause = sleeps_at(bench, "tweets.delete", 5 * BUCKET_MS)
+
+        def hook(label: str) -> None:
+            pause(label)
+            if label == "tweets.delete done":
+                raise ProcessDied(label)
+
+        def deleted() -> int:
+            return sum(envelope.WhichOneof("payload") == "tweet_deleted" for envelope in bench.envelopes())
+
+        doomed, again = bench.deleter(hook), bench.deleter(None)
+        write(9)
+        with pytest.raises(ProcessDied):
+            doomed(1)
+        let_all_be_swept(bench)
+        assert deleted() == 0, "stored, not acked, and out of the relay's sight"
+        again(1)
+        let_all_be_swept(bench)
+        assert deleted() == 1
+
+    run(1, "tweets", main)
+
+
 def test_f_a_clock_behind_by_the_margin_is_no_excuse() -> None:
     """The writer's clock is behind the relay's: it must take a bucket for swept before the relay does sweep it."""
 

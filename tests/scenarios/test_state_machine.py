@@ -68,25 +68,24 @@ class Homes(RuleBasedStateMachine):
         return newest_first[place % len(newest_first)]
 
     @initialize(
-        users=st.integers(2, MOST_USERS),
-        pairs=st.lists(st.tuples(people, people), max_size=6),
+        follows=st.lists(st.integers(0, 3), min_size=3, max_size=MOST_USERS),
         modes=st.lists(st.sampled_from(MODES), max_size=MOST_USERS),
         authors=st.lists(people, max_size=6),
+        at_rest=st.integers(0, 3),
     )
     def begin(
-        self,
-        users: int,
-        pairs: list[tuple[int, int]],
-        modes: list[tweet_pb2.DeliveryMode.ValueType],
-        authors: list[int],
+        self, follows: list[int], modes: list[tweet_pb2.DeliveryMode.ValueType], authors: list[int], at_rest: int
     ) -> None:
-        for _ in range(users):
+        """As many users as there are numbers in `follows`; each follows so many of those who come after him."""
+        for _ in follows:
             self.world.create_user()
-        for one, another in pairs:
-            user = self.user(one)
-            self.world.follow(user, self.other(user, another))
+        for number, count in enumerate(follows):
+            for other in range(min(count, len(follows) - 1)):
+                self.world.follow(self.user(number), self.user(number + 1 + other))
         for number, mode in enumerate(modes):
             self.set_mode(number, mode)
+        if at_rest > 0:
+            self.system.settle()
         for author in authors:
             self.world.post(self.user(author))
 

@@ -141,3 +141,31 @@ def test_a_page_says_no_more_of_pushed_posts_than_it_has_read() -> None:
         assert post in page.ids or page.as_of_ms <= acked_ms
 
     simulate(1, scenario, SETTINGS)
+
+
+@pytest.mark.parametrize(
+    ("step", "label"),
+    [
+        ("relay-tweets", "tweets.read_outbox"),
+        ("fanout-planner", "graph.author_modes"),
+        ("deliveries-small", "graph.list_followers"),
+    ],
+)
+def test_a_page_says_how_far_delivery_has_come(step: str, label: str) -> None:
+    """A post is stuck on its way: in the outbox, before it is planned, before it is written."""
+
+    def scenario(system: System) -> None:
+        author, followers = author_with_followers(system)
+        stuck = system.hold(step, label)
+        post = author.post()
+        acked_ms = system.runtime.now_ms()
+        stuck.wait()
+        system.sleep(1)
+        page = followers[0].page()
+        assert post not in page.ids
+        assert page.as_of_ms <= acked_ms
+        stuck.open()
+        system.rest()
+        assert followers[0].home() == [post]
+
+    simulate(1, scenario, SETTINGS)

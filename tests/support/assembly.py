@@ -95,8 +95,8 @@ def small_constants() -> Iterator[None]:
 
 
 class Assembly:
-    """`change`: settings over `SMALL`, or over the defaults with `small=False`. `cache_bytes`: 0 for none; may be set to
-    something else before `restart_serving`."""
+    """`change`: settings over `SMALL`, or over the defaults with `small=False`. `cache_bytes`: 0 for none; it may
+    be set to something else before `restart_serving`."""
 
     def __init__(
         self,

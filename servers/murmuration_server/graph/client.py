@@ -81,8 +81,10 @@ class GraphClient:
         answer = invoke(call, self._reads.ListFollowerIds, request)
         return answer.follower_ids, answer.exhausted
 
-    def repair(self, call: Call, changes: Iterable[RelationChange]) -> None:
-        invoke(call, self._repairs.RepairRelations, graph_pb2.RepairRelationsRequest(changes=changes))
+    def repair(self, call: Call, changes: Sequence[RelationChange]) -> list[RelationChange]:
+        """Mends what a writer has left half-done; answers the follows that are still to be backfilled."""
+        request = graph_pb2.RepairRelationsRequest(changes=changes)
+        return [changes[place] for place in invoke(call, self._repairs.RepairRelations, request).to_backfill]
 
     def mark_backfilled(self, call: Call, marks: Iterable[Mark]) -> None:
         request = graph_pb2.MarkBackfilledRequest(

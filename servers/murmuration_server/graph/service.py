@@ -160,8 +160,9 @@ class GraphRepairService:
         self._changes, self._store = changes, store
 
     def RepairRelations(self, call: Call, request: internal.RepairRelationsRequest) -> internal.RepairRelationsResponse:
-        self._changes.repair(call, [row_of(change) for change in request.changes])
-        return internal.RepairRelationsResponse()
+        rows = [row_of(change) for change in request.changes]
+        self._changes.repair(call, rows)
+        return internal.RepairRelationsResponse(to_backfill=self._store.awaiting_backfill(call, rows))
 
     def MarkBackfilled(self, call: Call, request: internal.MarkBackfilledRequest) -> internal.MarkBackfilledResponse:
         marks = [

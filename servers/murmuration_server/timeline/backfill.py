@@ -17,8 +17,6 @@ from murmuration_server.platform.metrics import Metrics
 from murmuration_server.timeline.store import HomeStore
 from murmuration_server.tweets.client import Candidate, TweetClient
 
-FOLLOW = 1
-"""murmuration.events.v1.RelationChange.KIND_FOLLOW"""
 ROWS_A_WRITE = 20_000
 
 
@@ -37,9 +35,7 @@ class RelationsFollower:
 
     def handle(self, call: Call, events: Sequence[Received]) -> Sequence[NewRecord]:
         for event in events:
-            changes = event.envelope.relations_changed.changes
-            self._graph.repair(call, changes)
-            follows = [change for change in changes if change.kind == FOLLOW and change.standing]
+            follows = self._graph.repair(call, event.envelope.relations_changed.changes)
             if follows:
                 self._backfill(call, [(change.user_id, change.other_id, change.version) for change in follows])
         return []

@@ -28,9 +28,14 @@ class DeliveryPlanner:
         self._graph, self._tweets, self._settings = graph, tweets, settings
 
     def handle(self, call: Call, events: Sequence[Received]) -> Sequence[NewRecord]:
-        created = [event for event in events if event.envelope.WhichOneof("payload") == "tweet_created"]
-        if not created:
-            return []
+        kinds = [event.envelope.WhichOneof("payload") for event in events]
+        deleted = [event for event, kind in zip(events, kinds, strict=True) if kind == "tweet_deleted"]
+        if deleted:
+            self._tweets.finish_deletes(call, [event.envelope.tweet_deleted.tweet_id for event in deleted])
+        created = [event for event, kind in zip(events, kinds, strict=True) if kind == "tweet_created"]
+        return self._plan(call, created) if created else []
+
+    def _plan(self, call: Call, created: Sequence[Received]) -> list[NewRecord]:
         # A writer's batch may become visible row by row: the post must be readable before its followers are read.
         self._tweets.restore(call, [event.envelope.tweet_created for event in created])
         pushed = [event for event in created if event.envelope.tweet_created.mode == Mode.PUSH]

@@ -99,8 +99,12 @@ class TweetClient:
         return frozenset(invoke(call, self._reads.BatchGetReposted, request).tweet_ids)
 
     def restore(self, call: Call, tweets: Sequence[TweetCreated]) -> None:
-        """Writes rows of authors' lists again where they are missing."""
+        """Writes rows of authors' lists again where they are missing, and voids the lists that are cached."""
         invoke(call, self._repairs.RestoreUserTweets, tweet_pb2.RestoreUserTweetsRequest(tweets=tweets))
+
+    def finish_deletes(self, call: Call, tweet_ids: Sequence[int]) -> None:
+        """Puts the markers of deleted posts into the cache where their writer did not get so far."""
+        invoke(call, self._repairs.FinishDeletes, tweet_pb2.FinishDeletesRequest(tweet_ids=tweet_ids))
 
     def _load_records(self, call: Call, tweet_ids: Sequence[int]) -> Mapping[int, TweetRecord]:
         request = tweet_pb2.BatchGetTweetRecordsRequest(tweet_ids=tweet_ids)

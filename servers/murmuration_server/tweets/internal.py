@@ -77,10 +77,19 @@ class TweetRepairService:
     def RestoreUserTweets(
         self, call: Call, request: internal.RestoreUserTweetsRequest
     ) -> internal.RestoreUserTweetsResponse:
-        missing = [candidates.decode(tweet.candidate) for tweet in request.tweets]
-        for author_id in self._store.restore(call, missing):
+        created = [candidates.decode(tweet.candidate) for tweet in request.tweets]
+        self._store.restore(call, created)
+        for author_id in {candidate.author_id for candidate in created}:
             self._cache.delete(call, self._reading.recent_kind, author_id)
         return internal.RestoreUserTweetsResponse()
+
+    def FinishDeletes(self, call: Call, request: internal.FinishDeletesRequest) -> internal.FinishDeletesResponse:
+        for tweet_id, record in self._store.get_many(call, list(request.tweet_ids)).items():
+            if record.deleted:
+                self._cache.overwrite(call, self._reading.record_kind, tweet_id, record)
+                self._cache.delete(call, self._reading.recent_kind, record.candidate.author_id)
+                self._cache.delete(call, self._reading.counts_kind, record.candidate.subject_id)
+        return internal.FinishDeletesResponse()
 
 
 def _check_limit(limit: int) -> int:

@@ -112,7 +112,7 @@ class Posting:
         bucket = self._buckets.present()
         standing = self._store.create(call, record, outbox, bucket)
         if standing != tweet_id:
-            return self._reading.require(call, standing)
+            return self._repeat(call, self._reading.require(call, standing))
         self._buckets.settle(call, self._store, bucket, outbox)
         self._cache.edit(
             call,
@@ -144,10 +144,16 @@ class Posting:
             return None
         if record.deleted:
             raise TweetNotFound(tweet_id)
-        # That call may have died before it looked at the clock, with its event in a bucket that is swept no more.
+        return self._repeat(call, record)
+
+    def _repeat(self, call: Call, record: TweetRecord) -> TweetRecord:
+        """Acks what an earlier call has stored. That call may have died before it looked at the clock, with its event
+        in a bucket that is swept no more, or before it touched the caches."""
         event, bucket = [tweet_created(call, record.candidate)], self._buckets.present()
         self._store.append_outbox(call, bucket, event)
         self._buckets.settle(call, self._store, bucket, event)
+        self._cache.delete(call, self._reading.recent_kind, record.candidate.author_id)
+        self._void_counts(call, record.candidate)
         return record
 
     def _subject(self, call: Call, author_id: int, tweet_id: int) -> TweetRecord:

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from murmuration.events.v1 import events_pb2 as murmuration_dot_events_dot_v1_dot_events__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#murmuration/internal/v1/graph.proto\x12\x17murmuration.internal.v1\x1a\"murmuration/events/v1/events.proto\"&\n\x13GetRelationsRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\x03\")\n\x14GetRelationsResponse\x12\x11\n\trelations\x18\x01 \x01(\x0c\"[\n\x16ListFollowerIdsRequest\x12\x11\n\tauthor_id\x18\x01 \x01(\x03\x12\r\n\x05shard\x18\x02 \x01(\x05\x12\x10\n\x08\x61\x66ter_id\x18\x03 \x01(\x03\x12\r\n\x05limit\x18\x04 \x01(\x05\"B\n\x17ListFollowerIdsResponse\x12\x14\n\x0c\x66ollower_ids\x18\x01 \x03(\x03\x12\x11\n\texhausted\x18\x02 \x01(\x08\"0\n\x1a\x42\x61tchGetAuthorModesRequest\x12\x12\n\nauthor_ids\x18\x01 \x03(\x03\"Y\n\nAuthorMode\x12\x11\n\tauthor_id\x18\x01 \x01(\x03\x12\x0c\n\x04mode\x18\x02 \x01(\x05\x12\x11\n\tfollowers\x18\x03 \x01(\x03\x12\x17\n\x0f\x66ollower_shards\x18\x04 \x01(\x05\"Q\n\x1b\x42\x61tchGetAuthorModesResponse\x12\x32\n\x05modes\x18\x01 \x03(\x0b\x32#.murmuration.internal.v1.AuthorMode\"P\n\x16RepairRelationsRequest\x12\x36\n\x07\x63hanges\x18\x01 \x03(\x0b\x32%.murmuration.events.v1.RelationChange\"\x19\n\x17RepairRelationsResponse\"]\n\x0c\x42\x61\x63kfillMark\x12\x0f\n\x07user_id\x18\x01 \x01(\x03\x12\x13\n\x0b\x66ollowee_id\x18\x02 \x01(\x03\x12\x0f\n\x07version\x18\x03 \x01(\x03\x12\x16\n\x0esince_tweet_id\x18\x04 \x01(\x03\"M\n\x15MarkBackfilledRequest\x12\x34\n\x05marks\x18\x01 \x03(\x0b\x32%.murmuration.internal.v1.BackfillMark\"\x18\n\x16MarkBackfilledResponse\";\n\x15\x43heckBlockedByRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\x03\x12\x11\n\tother_ids\x18\x02 \x03(\x03\".\n\x16\x43heckBlockedByResponse\x12\x14\n\x0c\x62locking_ids\x18\x01 \x03(\x03\"B\n\x14ImportFollowsRequest\x12\x14\n\x0c\x66ollower_ids\x18\x01 \x03(\x03\x12\x14\n\x0c\x66ollowee_ids\x18\x02 \x03(\x03\"(\n\x15ImportFollowsResponse\x12\x0f\n\x07\x63reated\x18\x01 \x01(\x03\"7\n\x14PinAuthorModeRequest\x12\x11\n\tauthor_id\x18\x01 \x01(\x03\x12\x0c\n\x04mode\x18\x02 \x01(\x05\"%\n\x15PinAuthorModeResponse\x12\x0c\n\x04mode\x18\x01 \x01(\x05\x32\xeb\x03\n\x10GraphReadService\x12k\n\x0cGetRelations\x12,.murmuration.internal.v1.GetRelationsRequest\x1a-.murmuration.internal.v1.GetRelationsResponse\x12t\n\x0fListFollowerIds\x12/.murmuration.internal.v1.ListFollowerIdsRequest\x1a\x30.murmuration.internal.v1.ListFollowerIdsResponse\x12\x80\x01\n\x13\x42\x61tchGetAuthorModes\x12\x33.murmuration.internal.v1.BatchGetAuthorModesRequest\x1a\x34.murmuration.internal.v1.BatchGetAuthorModesResponse\x12q\n\x0e\x43heckBlockedBy\x12..murmuration.internal.v1.CheckBlockedByRequest\x1a/.murmuration.internal.v1.CheckBlockedByResponse2\xfd\x01\n\x12GraphRepairService\x12t\n\x0fRepairRelations\x12/.murmuration.internal.v1.RepairRelationsRequest\x1a\x30.murmuration.internal.v1.RepairRelationsResponse\x12q\n\x0eMarkBackfilled\x12..murmuration.internal.v1.MarkBackfilledRequest\x1a/.murmuration.internal.v1.MarkBackfilledResponse2\xf3\x01\n\x11GraphAdminService\x12n\n\rImportFollows\x12-.murmuration.internal.v1.ImportFollowsRequest\x1a..murmuration.internal.v1.ImportFollowsResponse\x12n\n\rPinAuthorMode\x12-.murmuration.internal.v1.PinAuthorModeRequest\x1a..murmuration.internal.v1.PinAuthorModeResponseB8Z6murmuration.dev/gen/murmuration/internal/v1;internalv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#murmuration/internal/v1/graph.proto\x12\x17murmuration.internal.v1\x1a\"murmuration/events/v1/events.proto\"&\n\x13GetRelationsRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\x03\")\n\x14GetRelationsResponse\x12\x11\n\trelations\x18\x01 \x01(\x0c\"[\n\x16ListFollowerIdsRequest\x12\x11\n\tauthor_id\x18\x01 \x01(\x03\x12\r\n\x05shard\x18\x02 \x01(\x05\x12\x10\n\x08\x61\x66ter_id\x18\x03 \x01(\x03\x12\r\n\x05limit\x18\x04 \x01(\x05\"B\n\x17ListFollowerIdsResponse\x12\x14\n\x0c\x66ollower_ids\x18\x01 \x03(\x03\x12\x11\n\texhausted\x18\x02 \x01(\x08\"0\n\x1a\x42\x61tchGetAuthorModesRequest\x12\x12\n\nauthor_ids\x18\x01 \x03(\x03\"Y\n\nAuthorMode\x12\x11\n\tauthor_id\x18\x01 \x01(\x03\x12\x0c\n\x04mode\x18\x02 \x01(\x05\x12\x11\n\tfollowers\x18\x03 \x01(\x03\x12\x17\n\x0f\x66ollower_shards\x18\x04 \x01(\x05\"Q\n\x1b\x42\x61tchGetAuthorModesResponse\x12\x32\n\x05modes\x18\x01 \x03(\x0b\x32#.murmuration.internal.v1.AuthorMode\"P\n\x16RepairRelationsRequest\x12\x36\n\x07\x63hanges\x18\x01 \x03(\x0b\x32%.murmuration.events.v1.RelationChange\".\n\x17RepairRelationsResponse\x12\x13\n\x0bto_backfill\x18\x01 \x03(\x05\"]\n\x0c\x42\x61\x63kfillMark\x12\x0f\n\x07user_id\x18\x01 \x01(\x03\x12\x13\n\x0b\x66ollowee_id\x18\x02 \x01(\x03\x12\x0f\n\x07version\x18\x03 \x01(\x03\x12\x16\n\x0esince_tweet_id\x18\x04 \x01(\x03\"M\n\x15MarkBackfilledRequest\x12\x34\n\x05marks\x18\x01 \x03(\x0b\x32%.murmuration.internal.v1.BackfillMark\"\x18\n\x16MarkBackfilledResponse\";\n\x15\x43heckBlockedByRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\x03\x12\x11\n\tother_ids\x18\x02 \x03(\x03\".\n\x16\x43heckBlockedByResponse\x12\x14\n\x0c\x62locking_ids\x18\x01 \x03(\x03\"B\n\x14ImportFollowsRequest\x12\x14\n\x0c\x66ollower_ids\x18\x01 \x03(\x03\x12\x14\n\x0c\x66ollowee_ids\x18\x02 \x03(\x03\"(\n\x15ImportFollowsResponse\x12\x0f\n\x07\x63reated\x18\x01 \x01(\x03\"7\n\x14PinAuthorModeRequest\x12\x11\n\tauthor_id\x18\x01 \x01(\x03\x12\x0c\n\x04mode\x18\x02 \x01(\x05\"%\n\x15PinAuthorModeResponse\x12\x0c\n\x04mode\x18\x01 \x01(\x05\x32\xeb\x03\n\x10GraphReadService\x12k\n\x0cGetRelations\x12,.murmuration.internal.v1.GetRelationsRequest\x1a-.murmuration.internal.v1.GetRelationsResponse\x12t\n\x0fListFollowerIds\x12/.murmuration.internal.v1.ListFollowerIdsRequest\x1a\x30.murmuration.internal.v1.ListFollowerIdsResponse\x12\x80\x01\n\x13\x42\x61tchGetAuthorModes\x12\x33.murmuration.internal.v1.BatchGetAuthorModesRequest\x1a\x34.murmuration.internal.v1.BatchGetAuthorModesResponse\x12q\n\x0e\x43heckBlockedBy\x12..murmuration.internal.v1.CheckBlockedByRequest\x1a/.murmuration.internal.v1.CheckBlockedByResponse2\xfd\x01\n\x12GraphRepairService\x12t\n\x0fRepairRelations\x12/.murmuration.internal.v1.RepairRelationsRequest\x1a\x30.murmuration.internal.v1.RepairRelationsResponse\x12q\n\x0eMarkBackfilled\x12..murmuration.internal.v1.MarkBackfilledRequest\x1a/.murmuration.internal.v1.MarkBackfilledResponse2\xf3\x01\n\x11GraphAdminService\x12n\n\rImportFollows\x12-.murmuration.internal.v1.ImportFollowsRequest\x1a..murmuration.internal.v1.ImportFollowsResponse\x12n\n\rPinAuthorMode\x12-.murmuration.internal.v1.PinAuthorModeRequest\x1a..murmuration.internal.v1.PinAuthorModeResponseB8Z6murmuration.dev/gen/murmuration/internal/v1;internalv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -50,29 +50,29 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REPAIRRELATIONSREQUEST']._serialized_start=568
   _globals['_REPAIRRELATIONSREQUEST']._serialized_end=648
   _globals['_REPAIRRELATIONSRESPONSE']._serialized_start=650
-  _globals['_REPAIRRELATIONSRESPONSE']._serialized_end=675
-  _globals['_BACKFILLMARK']._serialized_start=677
-  _globals['_BACKFILLMARK']._serialized_end=770
-  _globals['_MARKBACKFILLEDREQUEST']._serialized_start=772
-  _globals['_MARKBACKFILLEDREQUEST']._serialized_end=849
-  _globals['_MARKBACKFILLEDRESPONSE']._serialized_start=851
-  _globals['_MARKBACKFILLEDRESPONSE']._serialized_end=875
-  _globals['_CHECKBLOCKEDBYREQUEST']._serialized_start=877
-  _globals['_CHECKBLOCKEDBYREQUEST']._serialized_end=936
-  _globals['_CHECKBLOCKEDBYRESPONSE']._serialized_start=938
-  _globals['_CHECKBLOCKEDBYRESPONSE']._serialized_end=984
-  _globals['_IMPORTFOLLOWSREQUEST']._serialized_start=986
-  _globals['_IMPORTFOLLOWSREQUEST']._serialized_end=1052
-  _globals['_IMPORTFOLLOWSRESPONSE']._serialized_start=1054
-  _globals['_IMPORTFOLLOWSRESPONSE']._serialized_end=1094
-  _globals['_PINAUTHORMODEREQUEST']._serialized_start=1096
-  _globals['_PINAUTHORMODEREQUEST']._serialized_end=1151
-  _globals['_PINAUTHORMODERESPONSE']._serialized_start=1153
-  _globals['_PINAUTHORMODERESPONSE']._serialized_end=1190
-  _globals['_GRAPHREADSERVICE']._serialized_start=1193
-  _globals['_GRAPHREADSERVICE']._serialized_end=1684
-  _globals['_GRAPHREPAIRSERVICE']._serialized_start=1687
-  _globals['_GRAPHREPAIRSERVICE']._serialized_end=1940
-  _globals['_GRAPHADMINSERVICE']._serialized_start=1943
-  _globals['_GRAPHADMINSERVICE']._serialized_end=2186
+  _globals['_REPAIRRELATIONSRESPONSE']._serialized_end=696
+  _globals['_BACKFILLMARK']._serialized_start=698
+  _globals['_BACKFILLMARK']._serialized_end=791
+  _globals['_MARKBACKFILLEDREQUEST']._serialized_start=793
+  _globals['_MARKBACKFILLEDREQUEST']._serialized_end=870
+  _globals['_MARKBACKFILLEDRESPONSE']._serialized_start=872
+  _globals['_MARKBACKFILLEDRESPONSE']._serialized_end=896
+  _globals['_CHECKBLOCKEDBYREQUEST']._serialized_start=898
+  _globals['_CHECKBLOCKEDBYREQUEST']._serialized_end=957
+  _globals['_CHECKBLOCKEDBYRESPONSE']._serialized_start=959
+  _globals['_CHECKBLOCKEDBYRESPONSE']._serialized_end=1005
+  _globals['_IMPORTFOLLOWSREQUEST']._serialized_start=1007
+  _globals['_IMPORTFOLLOWSREQUEST']._serialized_end=1073
+  _globals['_IMPORTFOLLOWSRESPONSE']._serialized_start=1075
+  _globals['_IMPORTFOLLOWSRESPONSE']._serialized_end=1115
+  _globals['_PINAUTHORMODEREQUEST']._serialized_start=1117
+  _globals['_PINAUTHORMODEREQUEST']._serialized_end=1172
+  _globals['_PINAUTHORMODERESPONSE']._serialized_start=1174
+  _globals['_PINAUTHORMODERESPONSE']._serialized_end=1211
+  _globals['_GRAPHREADSERVICE']._serialized_start=1214
+  _globals['_GRAPHREADSERVICE']._serialized_end=1705
+  _globals['_GRAPHREPAIRSERVICE']._serialized_start=1708
+  _globals['_GRAPHREPAIRSERVICE']._serialized_end=1961
+  _globals['_GRAPHADMINSERVICE']._serialized_start=1964
+  _globals['_GRAPHADMINSERVICE']._serialized_end=2207
 # @@protoc_insertion_point(module_scope)

@@ -202,12 +202,19 @@ Global___RepairRelationsRequest: _TypeAlias = RepairRelationsRequest  # noqa: Y0
 class RepairRelationsResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
+    TO_BACKFILL_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def to_backfill(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Places, in the request, of follows that stand at their version and whose posts are not yet in the follower's home."""
+
     def __init__(
         self,
+        *,
+        to_backfill: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["to_backfill", b"to_backfill"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

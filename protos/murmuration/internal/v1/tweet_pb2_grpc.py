@@ -291,6 +291,11 @@ class TweetRepairServiceStub(object):
                 request_serializer=murmuration_dot_internal_dot_v1_dot_tweet__pb2.RestoreUserTweetsRequest.SerializeToString,
                 response_deserializer=murmuration_dot_internal_dot_v1_dot_tweet__pb2.RestoreUserTweetsResponse.FromString,
                 _registered_method=True)
+        self.FinishDeletes = channel.unary_unary(
+                '/murmuration.internal.v1.TweetRepairService/FinishDeletes',
+                request_serializer=murmuration_dot_internal_dot_v1_dot_tweet__pb2.FinishDeletesRequest.SerializeToString,
+                response_deserializer=murmuration_dot_internal_dot_v1_dot_tweet__pb2.FinishDeletesResponse.FromString,
+                _registered_method=True)
 
 
 class TweetRepairServiceServicer(object):
@@ -298,7 +303,15 @@ class TweetRepairServiceServicer(object):
     """
 
     def RestoreUserTweets(self, request, context):
-        """Writes posts' user_tweets rows again where they are missing: a writer's batch may become visible row by row.
+        """Writes posts' user_tweets rows again where they are missing (a writer's batch may become visible row by row), and
+        voids their authors' cached lists (a writer may have died before it did).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def FinishDeletes(self, request, context):
+        """Puts the markers of deleted posts into the cache: a writer may have died before it did.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -311,6 +324,11 @@ def add_TweetRepairServiceServicer_to_server(servicer, server):
                     servicer.RestoreUserTweets,
                     request_deserializer=murmuration_dot_internal_dot_v1_dot_tweet__pb2.RestoreUserTweetsRequest.FromString,
                     response_serializer=murmuration_dot_internal_dot_v1_dot_tweet__pb2.RestoreUserTweetsResponse.SerializeToString,
+            ),
+            'FinishDeletes': grpc.unary_unary_rpc_method_handler(
+                    servicer.FinishDeletes,
+                    request_deserializer=murmuration_dot_internal_dot_v1_dot_tweet__pb2.FinishDeletesRequest.FromString,
+                    response_serializer=murmuration_dot_internal_dot_v1_dot_tweet__pb2.FinishDeletesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -341,6 +359,33 @@ class TweetRepairService(object):
             '/murmuration.internal.v1.TweetRepairService/RestoreUserTweets',
             murmuration_dot_internal_dot_v1_dot_tweet__pb2.RestoreUserTweetsRequest.SerializeToString,
             murmuration_dot_internal_dot_v1_dot_tweet__pb2.RestoreUserTweetsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FinishDeletes(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/murmuration.internal.v1.TweetRepairService/FinishDeletes',
+            murmuration_dot_internal_dot_v1_dot_tweet__pb2.FinishDeletesRequest.SerializeToString,
+            murmuration_dot_internal_dot_v1_dot_tweet__pb2.FinishDeletesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -110,7 +110,11 @@ class TweetRepairServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> TweetRepairServiceAsyncStub: ...
     RestoreUserTweets: _grpc.UnaryUnaryMultiCallable[_tweet_pb2.RestoreUserTweetsRequest, _tweet_pb2.RestoreUserTweetsResponse]
-    """Writes posts' user_tweets rows again where they are missing: a writer's batch may become visible row by row."""
+    """Writes posts' user_tweets rows again where they are missing (a writer's batch may become visible row by row), and
+    voids their authors' cached lists (a writer may have died before it did).
+    """
+    FinishDeletes: _grpc.UnaryUnaryMultiCallable[_tweet_pb2.FinishDeletesRequest, _tweet_pb2.FinishDeletesResponse]
+    """Puts the markers of deleted posts into the cache: a writer may have died before it did."""
 
 @_typing.type_check_only
 class TweetRepairServiceAsyncStub(TweetRepairServiceStub):
@@ -118,7 +122,11 @@ class TweetRepairServiceAsyncStub(TweetRepairServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     RestoreUserTweets: _aio.UnaryUnaryMultiCallable[_tweet_pb2.RestoreUserTweetsRequest, _tweet_pb2.RestoreUserTweetsResponse]  # type: ignore[assignment]
-    """Writes posts' user_tweets rows again where they are missing: a writer's batch may become visible row by row."""
+    """Writes posts' user_tweets rows again where they are missing (a writer's batch may become visible row by row), and
+    voids their authors' cached lists (a writer may have died before it did).
+    """
+    FinishDeletes: _aio.UnaryUnaryMultiCallable[_tweet_pb2.FinishDeletesRequest, _tweet_pb2.FinishDeletesResponse]  # type: ignore[assignment]
+    """Puts the markers of deleted posts into the cache: a writer may have died before it did."""
 
 class TweetRepairServiceServicer(metaclass=_abc_1.ABCMeta):
     """Writes of posts that follow from the log."""
@@ -129,6 +137,16 @@ class TweetRepairServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _tweet_pb2.RestoreUserTweetsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_tweet_pb2.RestoreUserTweetsResponse, _abc.Awaitable[_tweet_pb2.RestoreUserTweetsResponse]]:
-        """Writes posts' user_tweets rows again where they are missing: a writer's batch may become visible row by row."""
+        """Writes posts' user_tweets rows again where they are missing (a writer's batch may become visible row by row), and
+        voids their authors' cached lists (a writer may have died before it did).
+        """
+
+    @_abc_1.abstractmethod
+    def FinishDeletes(
+        self,
+        request: _tweet_pb2.FinishDeletesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_tweet_pb2.FinishDeletesResponse, _abc.Awaitable[_tweet_pb2.FinishDeletesResponse]]:
+        """Puts the markers of deleted posts into the cache: a writer may have died before it did."""
 
 def add_TweetRepairServiceServicer_to_server(servicer: TweetRepairServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

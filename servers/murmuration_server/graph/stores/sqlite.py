@@ -89,6 +89,20 @@ class SqliteGraphStore(SqliteOutbox):
 
         return self._db.read(work)
 
+    def awaiting_backfill(self, call: Call, rows: Sequence[RelationRow]) -> list[int]:  # noqa: ARG002
+        query = f"""SELECT 1 FROM following WHERE user_id = ? AND followee_id = ? AND version = ? AND standing
+                    AND backfilled = {NOT_BACKFILLED}"""
+
+        def work(connection: sqlite3.Connection) -> list[int]:
+            return [
+                place
+                for place, row in enumerate(rows)
+                if row.kind is RelationKind.FOLLOW
+                and connection.execute(query, (row.user_id, row.other_id, row.version)).fetchone()
+            ]
+
+        return self._db.read(work)
+
     def mark_backfilled(self, call: Call, marks: Sequence[BackfillMark]) -> None:
         self._db.write(
             call,
