@@ -136,7 +136,7 @@ def test_the_logs_consumer_brings_a_dead_writers_post_into_the_reads(label: str)
 
 
 @pytest.mark.parametrize("label", ["tweets.delete done", "cache.set", "cache.set done"])
-@pytest.mark.parametrize("how", ["a retry", pytest.param("the log's consumer", marks=MENDING)])
+@pytest.mark.parametrize("how", ["a retry", "the log's consumer"])
 def test_a_dead_writers_delete_is_finished(label: str, how: str) -> None:
     def main(bench: PostsBench) -> None:
         process = bench.process()
