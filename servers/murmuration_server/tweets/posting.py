@@ -81,8 +81,15 @@ class Posting:
 
     def delete_repost(self, call: Call, author_id: int, tweet_id: int) -> None:
         repost_id = self._store.repost_of(call, author_id, [tweet_id]).get(tweet_id)
-        if repost_id is not None:
-            self.delete(call, author_id, repost_id)
+        # A call that died may have deleted it and left it in the caches.
+        recent = self._cache.get(call, self._reading.recent_kind, author_id)
+        listed = [
+            candidate.tweet_id
+            for candidate in (recent.candidates if recent else ())
+            if candidate.kind is TweetKind.REPOST and candidate.subject_id == tweet_id
+        ]
+        for known in dict.fromkeys([repost_id, *listed] if repost_id else listed):
+            self.delete(call, author_id, known)
 
     def _create(
         self,
@@ -180,7 +187,8 @@ def _candidate(tweet_id: int, author_id: int, kind: TweetKind, mode: Mode, subje
 
 
 def _with(recent: Recent, candidate: Candidate, size: int) -> Recent:
-    if candidate in recent.candidates:
+    below = bool(recent.candidates) and candidate < recent.candidates[-1]
+    if candidate in recent.candidates or (below and not recent.exhausted):
         return recent
     # Ids of two calls at once may be stored in the other order.
     merged: Sequence[Candidate] = sorted((candidate, *recent.candidates), reverse=True)
