@@ -12,12 +12,12 @@ from typing import Any
 import grpc
 import pytest
 from google.protobuf.message import Message
-from tests.unit.test_client_support import ScriptedServer, connected, refusal, serving
 
 from murmuration.admin.v1 import admin_pb2
 from murmuration.v1 import graph_pb2, timeline_pb2, tweet_pb2, user_pb2
 from murmuration_client import Client, MurmurationError, NoServer, Overloaded, Unavailable
 from murmuration_client.service_config import MAX_ATTEMPTS
+from tests.unit.test_client_support import ScriptedServer, connected, refusal, serving
 
 UNAVAILABLE = refusal(grpc.StatusCode.UNAVAILABLE, "ERROR_REASON_UNAVAILABLE")
 USER = user_pb2.User(user_id=7, handle="alice")

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 import grpc
 import pytest
 from google.protobuf.duration_pb2 import Duration
-from tests.unit.test_client_support import ScriptedServer, bare_refusal, connected, refusal
 
 from murmuration.v1 import user_pb2
 from murmuration.v1.errors_pb2 import ErrorReason
@@ -30,6 +29,7 @@ from murmuration_client import (
     Unavailable,
 )
 from murmuration_client.advice import ADVICE
+from tests.unit.test_client_support import ScriptedServer, bare_refusal, connected, refusal
 
 CLASSES = [
     (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELD", InvalidArgument),

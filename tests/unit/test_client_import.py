@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 import grpc
 import pytest
-from tests.unit.test_client_support import ScriptedServer, connected, refusal
 
 from murmuration.admin.v1 import admin_pb2
 from murmuration_client import Client, NotFound
+from tests.unit.test_client_support import ScriptedServer, connected, refusal
 
 
 @pytest.fixture

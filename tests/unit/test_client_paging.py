@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 from google.protobuf.message import Message
-from tests.unit.test_client_support import ScriptedServer, connected
 
 from murmuration.v1 import graph_pb2, timeline_pb2, tweet_pb2, user_pb2
 from murmuration_client import Client, InternalError
+from tests.unit.test_client_support import ScriptedServer, connected
 
 # What stands on each page: full, empty, short, empty, and one after which the walk ends.
 PAGES: tuple[list[int], ...] = ([9, 8], [], [7], [], [6, 5])

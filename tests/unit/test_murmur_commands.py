@@ -7,11 +7,11 @@ import json
 import grpc
 import pytest
 from google.protobuf.message import Message
-from tests.unit.test_client_support import refusal
-from tests.unit.test_murmur_support import Murmur, murmur, user
 
 from murmuration.admin.v1 import admin_pb2
 from murmuration.v1 import graph_pb2, tweet_pb2, user_pb2
+from tests.unit.test_client_support import refusal
+from tests.unit.test_murmur_support import Murmur, murmur, user
 
 __all__ = ["murmur"]
 

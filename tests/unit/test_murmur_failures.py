@@ -9,13 +9,13 @@ import sys
 import grpc
 import pytest
 from google.protobuf.duration_pb2 import Duration
-from tests.unit.test_client_support import bare_refusal, refusal
-from tests.unit.test_murmur_support import Murmur, murmur
 from typer.testing import CliRunner
 
 from murmuration.v1 import graph_pb2
 from murmuration_client.cli.app import app
 from murmuration_client.cli.group import hoist
+from tests.unit.test_client_support import bare_refusal, refusal
+from tests.unit.test_murmur_support import Murmur, murmur
 
 __all__ = ["murmur"]
 

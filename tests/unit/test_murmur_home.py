@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 from google.protobuf.message import Message
-from tests.unit.test_murmur_support import Murmur, murmur, user
 
 from murmuration.v1 import timeline_pb2, tweet_pb2
+from tests.unit.test_murmur_support import Murmur, murmur, user
 
 __all__ = ["murmur"]
 

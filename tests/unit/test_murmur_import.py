@@ -8,11 +8,11 @@ from pathlib import Path
 
 import grpc
 import pytest
-from tests.unit.test_client_support import refusal
-from tests.unit.test_murmur_support import Murmur, murmur
 
 from murmuration.admin.v1 import admin_pb2
 from murmuration_client.cli.graphfile import GraphFileError, read_graph
+from tests.unit.test_client_support import refusal
+from tests.unit.test_murmur_support import Murmur, murmur
 
 __all__ = ["murmur"]
 

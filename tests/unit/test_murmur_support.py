@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from tests.unit.test_client_support import ScriptedServer, serving
 from typer.testing import CliRunner, Result
 
 from murmuration.v1 import user_pb2
 from murmuration_client.cli.app import app
+from tests.unit.test_client_support import ScriptedServer, serving
 
 USERS = {7: "alice", 8: "bob", 9: "carol"}
 
