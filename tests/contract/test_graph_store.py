@@ -414,6 +414,18 @@ def test_the_same_follow_again_keeps_its_mark(store: GraphStore, call: Call) -> 
     assert relations(store, call, ME).following == {YOU: 77}
 
 
+def test_follows_without_a_mark_await_their_backfill(store: GraphStore, call: Call) -> None:
+    rows = [mute(ME, YOU, 10), follow(ME, YOU, 10), follow(ME, HER, 10), follow(YOU, ME, 10, False)]
+    assert store.awaiting_backfill(call, rows) == []
+    apply(store, call, *rows)
+    assert store.awaiting_backfill(call, rows) == [1, 2]
+    store.mark_backfilled(call, [BackfillMark(ME, YOU, 10, 77)])
+    assert store.awaiting_backfill(call, rows) == [2]
+    apply(store, call, follow(ME, HER, 11, hide_reposts=True))
+    assert store.awaiting_backfill(call, rows) == [], "a later change of it has an event of its own"
+    assert store.awaiting_backfill(call, [follow(ME, HER, 11), follow(ME, YOU, 10)]) == [0]
+
+
 # Blocked by very many
 
 

@@ -90,7 +90,7 @@ def test_a_mark_counts_for_its_own_follow_only() -> None:
         second = system.hold("relations-follower", "tweets.list_recent")
         reader.follow(author)
         first.open()
-        second.wait()
+        system.sleep(0.5)
         assert reader.home() == [post, old]
         second.open()
         system.rest()
