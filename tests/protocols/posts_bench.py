@@ -10,7 +10,7 @@ from murmuration.internal.v1 import tweet_pb2
 from murmuration_server.cache.cache import Cache
 from murmuration_server.cache.memory import MemoryCache
 from murmuration_server.eventlog.consume import ConsumeStep
-from murmuration_server.eventlog.envelope import TWEETS
+from murmuration_server.eventlog.envelope import DEAD_LETTERS, TWEETS
 from murmuration_server.eventlog.janitor import OutboxQuota
 from murmuration_server.eventlog.relay import Relay
 from murmuration_server.eventlog.sqlite import SqliteEventLog
@@ -124,6 +124,7 @@ class PostsMender:
     def run(self) -> None:
         while self._relay.run_once(self._call) or self._step.run_once(self._call):
             pass
+        assert self._log.consumer("nobody", [DEAD_LETTERS]).poll(self._call, 1) == []
 
     def close(self) -> None:
         self._log.close()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from murmuration.internal.v1 import graph_pb2
+from murmuration.internal.v1 import graph_pb2, tweet_pb2
 from murmuration_server.cache.cache import Cache
 from murmuration_server.cache.memory import MemoryCache
 from murmuration_server.eventlog.consume import ConsumeStep
-from murmuration_server.eventlog.envelope import RELATIONS
+from murmuration_server.eventlog.envelope import DEAD_LETTERS, RELATIONS
 from murmuration_server.eventlog.janitor import OutboxQuota
 from murmuration_server.eventlog.outbox import BucketRule
 from murmuration_server.eventlog.relay import Relay
@@ -32,12 +32,17 @@ from murmuration_server.platform.metrics import Metrics
 from murmuration_server.platform.runtime.simulated import SimulatedRuntime
 from murmuration_server.platform.server import Dispatcher
 from murmuration_server.timeline.backfill import RelationsFollower
+from murmuration_server.timeline.stores.sqlite import SqliteHomeStore
+from murmuration_server.tweets.client import TweetClient
+from murmuration_server.tweets.internal import TweetReadService
+from murmuration_server.tweets.stores.sqlite import SqliteTweetStore
 from tests.support.contract_clock import START_MS
 from tests.support.scheduled import Hook, Scheduled, Skewed
 
 SETTINGS = GraphSettings(max_following=3, followers_per_shard=2, max_blocks_cached=2)
 METRICS = Metrics()
 READS = graph_pb2.DESCRIPTOR.services_by_name["GraphReadService"]
+POST_READS = tweet_pb2.DESCRIPTOR.services_by_name["TweetReadService"]
 REPAIRS = graph_pb2.DESCRIPTOR.services_by_name["GraphRepairService"]
 
 
@@ -95,17 +100,22 @@ class Mender:
         self._call = bench.call()
         self.log = SqliteEventLog(None, bench.runtime, 1)
         self._relay = Relay(bench.store, self.log, bench.rule, METRICS)
-        nothing: Any = None
-        follower = RelationsFollower(process.client, nothing, nothing, METRICS, FanoutSettings(), TimelineSettings())
+        self._posts, self._homes = SqliteTweetStore(None, bench.runtime), SqliteHomeStore(None, bench.runtime)
+        dispatcher = Dispatcher(bench.runtime, METRICS, ServerSettings())
+        dispatcher.bind(POST_READS, TweetReadService(self._posts))
+        tweets = TweetClient(InProcessChannel(dispatcher), process.cache, recent_size=10, horizon_ms=10**9)
+        follower = RelationsFollower(process.client, tweets, self._homes, METRICS, FanoutSettings(), TimelineSettings())
         self._step = ConsumeStep(self.log, "relations", [RELATIONS], follower, METRICS, batch=10, wait_seconds=0)
 
     def run(self) -> None:
         """Until all that is in the outbox is consumed."""
         while self._relay.run_once(self._call) or self._step.run_once(self._call):
             pass
+        assert self.log.consumer("nobody", [DEAD_LETTERS]).poll(self._call, 1) == []
 
     def close(self) -> None:
-        self.log.close()
+        for thing in (self.log, self._posts, self._homes):
+            thing.close()
 
 
 def simulated(seed: int) -> SimulatedRuntime:

@@ -70,9 +70,10 @@ class BucketRule:
     def present(self) -> int:
         return self._runtime.now_ms() // self._settings.bucket_ms
 
-    def last_sweep_due(self, bucket: int) -> bool:
-        """For the relay: nobody acks a row in this bucket any more without looking at the clock once more."""
-        return self._runtime.now_ms() >= self._end(bucket) + self._settings.resweep_ms
+    def last_due(self) -> int:
+        """For the relay: the last bucket whose last sweep is due. In it and in those before, nobody acks a row any more
+        without having looked at the clock once more."""
+        return (self._runtime.now_ms() - self._settings.resweep_ms) // self._settings.bucket_ms - 1
 
     def may_be_swept(self, bucket: int) -> bool:
         """For a writer, whose clock may be behind the relay's by the margin."""

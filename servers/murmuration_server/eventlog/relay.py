@@ -44,8 +44,10 @@ class Relay:
 
     def _close_buckets(self, call: Call, position: RelayPosition) -> None:
         """Sweeps each bucket whose time has come once more, from its beginning, and passes on."""
+        # The clock before the buckets: what is passed over as empty was seen empty after its time had come.
+        due = self._rule.last_due()
         bucket = self._source.next_outbox_bucket(call, position.open_from)
-        while bucket is not None and self._rule.last_sweep_due(bucket):
+        while bucket is not None and bucket <= due:
             after = 0
             while found := self._source.read_outbox(call, bucket, after, ROWS_A_STEP):
                 after = found[-1][0]
