@@ -70,7 +70,7 @@ def run_demo(options: Options) -> int:
     except GraphMissing as error:
         print(f"murmurd demo: {error}", file=sys.stderr)
         return 1
-    screen.say(f"Seed {report.seed}: `--seed {report.seed}` repeats this run.")
+    screen.say(f"Seed {report.seed}: `--seed {report.seed}` repeats its names, texts and choices.")
     system = System(QUICK_SETTINGS if options.quick else {})
     kept = False
     try:
