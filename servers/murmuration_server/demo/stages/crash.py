@@ -12,8 +12,8 @@ from murmuration_server.demo.world import Sent, TooSlow, World
 TITLE = "kill -9 in the middle of a delivery"
 MEANING = (
     "The worker dies with her post in about half of the homes. The supervisor starts another, which goes on at the "
-    "page where the first one was: before and after add up to all followers, never to more, and to less only by the pages "
-    "that were written between the last count and the kill."
+    "page where the first one was: before and after add up to all followers, never to more, and to less "
+    "only by the pages that were written between the last count and the kill."
 )
 LEAST_LEFT, MOST_LEFT = 0.30, 0.70
 STRIKE_FROM = 0.40  # delivered
