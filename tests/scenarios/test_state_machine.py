@@ -324,7 +324,7 @@ class HomesAllPulled(Homes):
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize(
     ("machine", "examples"),
-    [(Homes, 60), (HomesWithoutCache, 20), (HomesWithATinyCache, 20), (HomesAllPushed, 20), (HomesAllPulled, 20)],
+    [(Homes, 40), (HomesWithoutCache, 12), (HomesWithATinyCache, 12), (HomesAllPushed, 12), (HomesAllPulled, 12)],
     ids=lambda value: value.__name__ if isinstance(value, type) else "",
 )
 def test_all_that_is_shown_is_what_the_model_says(machine: type[Homes], examples: int) -> None:

@@ -275,9 +275,14 @@ def test_every_call_ends_in_time(wire: Wire, timeout: float | None, least: float
     assert least < wire.servicer.remaining <= most + 0.1
 
 
+def test_a_call_that_is_over_is_refused(wire: Wire) -> None:
+    assert wire.refusal(timeout=-1.0).code is grpc.StatusCode.DEADLINE_EXCEEDED
+
+
 @pytest.mark.parametrize("timeout", [0.0, -1.0])
-def test_a_call_that_is_over_is_not_made(wire: Wire, servicer: Servicer, timeout: float) -> None:
-    assert wire.refusal(timeout=timeout).code is grpc.StatusCode.DEADLINE_EXCEEDED
+def test_a_call_that_is_over_is_not_made(servicer: Servicer, timeout: float) -> None:
+    """gRPC may still make it, with some milliseconds on top."""
+    assert Wire(servicer, "in process").refusal(timeout=timeout).code is grpc.StatusCode.DEADLINE_EXCEEDED
     assert servicer.calls == []
 
 

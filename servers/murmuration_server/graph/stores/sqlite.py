@@ -228,15 +228,15 @@ def _lacks(connection: sqlite3.Connection, row: RelationRow, held: RelationRow |
     if held is None or row.wins_over(held):
         return True
     if row.kind is RelationKind.FOLLOW:
-        query = "SELECT version FROM followers WHERE user_id = ? AND shard = ? AND follower_id = ?"
+        query = "SELECT version, standing FROM followers WHERE user_id = ? AND shard = ? AND follower_id = ?"
         place: tuple[int, ...] = (row.other_id, held.shard, row.user_id)
     elif row.kind is RelationKind.BLOCK:
-        query = "SELECT version FROM blocked_by WHERE user_id = ? AND other_id = ?"
+        query = "SELECT version, standing FROM blocked_by WHERE user_id = ? AND other_id = ?"
         place = (row.other_id, row.user_id)
     else:
         return False
     other = connection.execute(query, place).fetchone()
-    return other is None or other[0] < row.version
+    return other is None or (other[0], not other[1]) < (row.version, not row.standing)
 
 
 def _count(counts: dict[int, list[int]], row: RelationRow, before: RelationRow | None) -> None:
