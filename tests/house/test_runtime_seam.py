@@ -33,17 +33,10 @@ FORBIDDEN_NAMES = {
 # The seam itself, and the files at the outer edge of a process that the simulation does not run.
 # A path that ends in "/" is a folder.
 ALLOWED: dict[str, set[str]] = {
-    "platform/runtime.py": FORBIDDEN_MODULES,
     "platform/runtime/": FORBIDDEN_MODULES,
-    "__main__.py": {"time"},
-    "cli.py": {"time"},
-    "cli/": {"time"},
-    # Starts and watches processes.
-    "roles/supervisor.py": {"time"},
     # grpc.server takes an executor of threads, and no other.
     "platform/server.py": {"concurrent"},
     # The demo is a client in a process of its own.
-    "demo.py": {"concurrent", "random", "secrets", "threading", "time"},
     "demo/": {"concurrent", "random", "secrets", "threading", "time"},
 }
 

@@ -34,7 +34,7 @@ def run(world: World, screen: Screen) -> Outcome:
     seconds = time.monotonic() - began
     pages = items // PAGE_SIZE + len(readers)
     screen.table(
-        ["homes", "items", "longest", "missing", "extra", "out of order", "pages/s"],
+        ["homes", "items", "longest", "missing", "extra", "out of order", "pages/s, about"],
         [
             [
                 f"{len(readers):,}",
