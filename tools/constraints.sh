@@ -19,5 +19,5 @@ pin() {
   "$work/bin/uv" pip compile --quiet --universal --generate-hashes --no-emit-index-url \
     --custom-compile-command 'make constraints' --output-file "$output" "$@" >/dev/null
 }
-pin constraints.txt pyproject.toml --extra server --extra dev "$@"
+pin constraints.txt pyproject.toml --extra dev "$@"
 pin tools/generate-requirements.txt tools/generate-requirements.in --python-version 3.11 "$@"
