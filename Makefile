@@ -8,10 +8,10 @@ export PYTHON
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help venv demo up test prove lint format generate constraints clean
+.PHONY: help venv demo up test test-stack prove lint format generate constraints clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 venv: $(INSTALLED) ## the environment in .venv: pinned packages, checked by hash, and the project itself
 
@@ -28,7 +28,10 @@ up: venv ## the whole backend on this machine, data in one folder (ARGS=--help)
 	@$(BIN)/murmurd up $(ARGS)
 
 test: venv ## all tests on the embedded adapters, at most 5 minutes (ARGS='-k home')
-	@$(BIN)/python -m pytest tests -n $(JOBS) --dist loadgroup $(ARGS)
+	@$(BIN)/python -m pytest tests -n $(JOBS) --dist loadgroup -m 'not stack' $(ARGS)
+
+test-stack: venv ## the tests that need real servers: Cassandra, Kafka, Memcached (ARGS='-k kafka')
+	@$(BIN)/python -m pytest tests -m stack $(ARGS)
 
 prove: venv ## breaks each promise in a scratch copy; its test must fail there
 	@$(BIN)/python -m tests.prove $(ARGS)
