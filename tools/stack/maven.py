@@ -15,7 +15,7 @@ from tools.stack.process import Missing, need
 JAVA_PACKAGE = "openjdk-17-jre-headless"
 FETCH_SECONDS = 540
 
-_POM = """<project xmlns="http://maven.apache.org/POM/4.0.0">
+_POM = """<project>
 <modelVersion>4.0.0</modelVersion><groupId>murmuration</groupId><artifactId>stack</artifactId><version>1</version>
 <dependencies>{dependencies}</dependencies></project>
 """
