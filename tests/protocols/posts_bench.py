@@ -65,7 +65,7 @@ class PostsProcess:
         self._bench = bench
         store: Any = Scheduled(bench.store, runtime, "tweets", hook)
         cache_store: Any = Scheduled(bench.cache_store, runtime, "cache", hook)
-        self.cache = Cache(cache_store, runtime, METRICS)
+        self.cache = Cache(cache_store, runtime, METRICS, local=False)
         dispatcher = Dispatcher(runtime, METRICS, ServerSettings())
         channel = InProcessChannel(dispatcher)
         self.graph = GraphClient(channel, self.cache, mode_seconds=1)

@@ -213,6 +213,7 @@ class Assembly:
             log=files.log(read_only=True),
             cache=self._cache_store(),
             keys=files.signing_keys(),
+            alone=True,
         )
         owner = self.runtime.token(8).hex()
         self.serving: Serving = build_serving(ports, self.settings, self.runtime, Metrics(), owner)

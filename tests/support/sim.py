@@ -198,8 +198,10 @@ class RoamingChannel(InProcessChannel):
 class System:
     """Everything: one serving process (more by `serve`), one worker process, their stores."""
 
-    def __init__(self, runtime: DirectedRuntime, settings: Settings) -> None:
+    def __init__(self, runtime: DirectedRuntime, settings: Settings, *, alone: bool = False) -> None:
+        """`alone`: there will be no second serving process, so the first keeps values to itself."""
         self.runtime, self.settings, self.metrics = runtime, settings, Metrics()
+        self._alone = alone
         self.stores: dict[str, Any] = {
             "users": SqliteUserStore(None, runtime),
             "graph": SqliteGraphStore(None, runtime),
@@ -230,6 +232,7 @@ class System:
             **{name: self.ports[name] for name in ("users", "graph", "tweets", "states", "homes", "log", "leases")},
             cache=self._cache,
             keys=self._keys,
+            alone=self._alone,
         )
         runtime = OffsetClock(self.runtime, clock_offset_ms) if clock_offset_ms else self.runtime
         return build_serving(ports, self.settings, runtime, self.metrics, owner)
@@ -396,15 +399,17 @@ def simulate(
     chosen: Settings | None = None,
     *,
     start: bool = True,
+    alone: bool = False,
     max_steps: int = 2_000_000,
 ) -> Outcome:
     """Runs the scenario on a system of its own. Where workers' steps fail, so does the run, unless the scenario
-    `expects_errors`. `start=False`: the scenario starts the steps."""
+    `expects_errors`. `start=False`: the scenario starts the steps. `alone`:
+    see `System`."""
     runtime = DirectedRuntime(seed)
     found: list[Outcome] = []
 
     def main() -> None:
-        system = System(runtime, chosen or settings())
+        system = System(runtime, chosen or settings(), alone=alone)
         if start:
             system.start()
         scenario(system)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from murmuration_server.cache.port import CacheKey
@@ -17,7 +18,8 @@ class Kind(Generic[T]):
     """One kind of entry. `version` is part of every key: a changed codec reads nothing that the old one wrote.
 
     `load_many` reads the store for the ids that missed and leaves out what does not exist. `keep_parsed` keeps the
-    decoded value in the process for as long as the entry's tag is the one it was decoded from.
+    decoded value in the process for as long as the entry's tag is the one it was decoded from. `local_seconds`: for how
+    long the process may use a value without asking the cache at all; only for what never changes or may be late.
     """
 
     name: str
@@ -27,9 +29,14 @@ class Kind(Generic[T]):
     encode: Callable[[T], bytes]
     decode: Callable[[bytes], T]
     keep_parsed: bool = False
+    local_seconds: float = 0.0
+
+    @cached_property
+    def prefix(self) -> str:
+        return f"{self.name}.{self.version}:"
 
     def key(self, id_: int) -> CacheKey:
-        return CacheKey(id_, f"{self.name}.{self.version}:{id_}")
+        return CacheKey(id_, f"{self.prefix}{id_}")
 
 
 class Entry(NamedTuple, Generic[T]):

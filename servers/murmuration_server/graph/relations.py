@@ -44,6 +44,11 @@ class Relations:
         return tuple(sorted(partly, reverse=True))
 
     @cached_property
+    def visible(self) -> frozenset[int]:
+        """Those whose posts are shown: followed, and neither muted nor barred."""
+        return self.followees - self.muted - self.barred
+
+    @cached_property
     def followees(self) -> frozenset[int]:
         return frozenset(self.following)
 

@@ -41,7 +41,8 @@ class SigningKeys:
 
 
 def _mac(key: bytes, body: bytes) -> bytes:
-    return hmac.digest(key, body, "sha256")[:_SIGNATURE_BYTES]
+    # Keyed BLAKE2 (RFC 7693) is a MAC by itself, at a fraction of HMAC's cost: every page of a home is signed.
+    return hashlib.blake2b(body, digest_size=_SIGNATURE_BYTES, key=key).digest()
 
 
 class PageTokens:

@@ -14,6 +14,7 @@ import grpc
 from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
+from prometheus_client import Histogram
 
 from murmuration_server.platform.call import PRIORITY_METADATA, REQUEST_METADATA, TRACE_METADATA, Call, Priority
 from murmuration_server.platform.config import ServerSettings
@@ -55,6 +56,7 @@ class Dispatcher:
     def __init__(self, runtime: Runtime, metrics: Metrics, settings: ServerSettings) -> None:
         self._runtime, self._metrics, self._settings = runtime, metrics, settings
         self._methods: dict[str, _Method] = {}
+        self._seconds: dict[tuple[str, str], Histogram] = {}
         self._draining = False
 
     def bind(self, descriptor: ServiceDescriptor, servicer: object) -> None:
@@ -98,8 +100,14 @@ class Dispatcher:
             log.exception("error %s in %s", error_id, method.path)
             raise Internal(error_id) from error
         finally:
-            elapsed = self._runtime.monotonic() - started
-            self._metrics.rpc_seconds.labels(method.path.rpartition("/")[2], code).observe(elapsed)
+            self._observe(method, code, self._runtime.monotonic() - started)
+
+    def _observe(self, method: _Method, code: str, seconds: float) -> None:
+        histogram = self._seconds.get((method.path, code))
+        if histogram is None:
+            histogram = self._metrics.rpc_seconds.labels(method.path.rpartition("/")[2], code)
+            self._seconds[method.path, code] = histogram
+        histogram.observe(seconds)
 
     def _parse_stream(self, method: _Method, payloads: Iterable[bytes]) -> Iterator[Message]:
         for payload in payloads:

@@ -5,6 +5,8 @@ Source: the Protocol Buffers encoding specification ("Message Structure", "Base 
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 _VARINT, _LENGTH = 0, 2
 
 
@@ -22,7 +24,12 @@ def varint(value: int) -> bytes:
 
 def message(field: int, payload: bytes) -> bytes:
     """A submessage, string or bytes field."""
-    return varint(field << 3 | _LENGTH) + varint(len(payload)) + payload
+    return _head(field, len(payload)) + payload
+
+
+@lru_cache(maxsize=1 << 14)
+def _head(field: int, length: int) -> bytes:
+    return varint(field << 3 | _LENGTH) + varint(length)
 
 
 def number(field: int, value: int) -> bytes:

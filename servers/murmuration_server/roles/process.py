@@ -56,6 +56,7 @@ def run_serving(
             log=files.log(read_only=True),
             cache=MemoryCache(runtime, settings.server.cache_bytes),
             keys=files.signing_keys(),
+            alone=True,
         )
         serving = build_serving(ports, settings, runtime, metrics, owner=runtime.token(8).hex())
         internal = grpc_server(serving.internal, settings.server, INTERNAL_THREADS)

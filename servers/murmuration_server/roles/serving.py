@@ -57,7 +57,7 @@ from murmuration_server.users.store import UserStore
 
 @dataclass(frozen=True)
 class ServingPorts:
-    """What the serving process stands on."""
+    """What the serving process stands on. `alone`: no other process serves, so this one knows of every change."""
 
     users: UserStore
     graph: GraphStore
@@ -68,6 +68,7 @@ class ServingPorts:
     leases: LeaseStore
     cache: CacheStore
     keys: SigningKeys
+    alone: bool
 
 
 @dataclass
@@ -89,7 +90,7 @@ def build_serving(ports: ServingPorts, settings: Settings, runtime: Runtime, met
     internal = Dispatcher(runtime, metrics, settings.server)
     # Stubs first, servicers later: a service may call any other without knowing where it is.
     channel = InProcessChannel(internal)
-    cache = Cache(ports.cache, runtime, metrics)
+    cache = Cache(ports.cache, runtime, metrics, local=ports.alone)
     horizon, recent = settings.timeline.horizon_ms, settings.tweets.recent_size
     users = UserClient(channel, cache)
     graph = GraphClient(channel, cache, settings.graph.mode_refresh_ms / 1000)
@@ -119,13 +120,13 @@ def build_serving(ports: ServingPorts, settings: Settings, runtime: Runtime, met
 
     view = PullView(tweets, runtime, settings.timeline, metrics)
     watermark = Watermark(ports.tweets, (ports.users, ports.graph, ports.states), ports.log, runtime, metrics)
-    activity = Activity(ports.states, ids, buckets, quota, settings.timeline)
+    activity = Activity(ports.states, cache, ids, buckets, quota, settings.timeline)
     sources = SourceFinder(ports.homes, tweets, view, settings.timeline)
     homes = HomeReader(sources, activity, graph, tweets, users, cache, settings.timeline)
     cursors = Cursors(ports.keys, runtime, settings.timeline.cursor_age_ms)
     timeline = TimelineService(homes, cursors, view, watermark, tweets, users, metrics, settings.timeline)
     public.bind(_service(timeline_pb2, "TimelineService"), timeline)
-    internal.bind(_service(internal_home, "HomeStateService"), HomeStateService(ports.states, activity))
+    internal.bind(_service(internal_home, "HomeStateService"), HomeStateService(activity))
 
     admin = AdminService(users, graph, HomeStateClient(channel), watermark)
     public.bind(_service(admin_pb2, "AdminService"), admin)

@@ -70,7 +70,7 @@ def build_working(
     and never from a cache: nobody would void it here."""
     reads = Dispatcher(runtime, metrics, settings.server)
     channel = InProcessChannel(reads)
-    cache = Cache(NoCache(), runtime, metrics)
+    cache = Cache(NoCache(), runtime, metrics, local=False)
     graph = GraphClient(channel, cache, 0.0, writes=serving)
     tweets = TweetClient(channel, cache, settings.tweets.recent_size, settings.timeline.horizon_ms, writes=serving)
     reads.bind(

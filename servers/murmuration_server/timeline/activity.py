@@ -7,6 +7,11 @@ active_at. (Model-checked: with one horizon for both, fan-out skips a home that 
 
 from __future__ import annotations
 
+import struct
+from collections.abc import Mapping, Sequence
+
+from murmuration_server.cache.cache import Cache
+from murmuration_server.cache.entries import Kind
 from murmuration_server.eventlog.janitor import OutboxQuota
 from murmuration_server.eventlog.outbox import BucketRule
 from murmuration_server.platform.call import Call
@@ -14,6 +19,9 @@ from murmuration_server.platform.config import TimelineSettings
 from murmuration_server.platform.ids import IdGenerator, time_ms
 from murmuration_server.timeline.events import rebuild_requested
 from murmuration_server.timeline.store import INCOMPLETE, HomeState, HomeStateStore
+
+CACHED_SECONDS = 3600.0
+_LAYOUT = struct.Struct("<qqq")
 
 
 def is_skipped(active_at_ms: int | None, user_id: int, now_ms: int, settings: TimelineSettings) -> bool:
@@ -28,18 +36,27 @@ class Activity:
     def __init__(
         self,
         states: HomeStateStore,
+        cache: Cache,
         ids: IdGenerator,
         buckets: BucketRule,
         quota: OutboxQuota,
         settings: TimelineSettings,
     ) -> None:
-        self._states, self._ids, self._buckets = states, ids, buckets
+        self._states, self._cache, self._ids, self._buckets = states, cache, ids, buckets
         self._quota, self._settings = quota, settings
+        self.state_kind: Kind[HomeState] = Kind(
+            "home_state",
+            1,
+            CACHED_SECONDS,
+            self._load,
+            encode=lambda state: _LAYOUT.pack(state.active_at_ms, state.complete_since, state.requested_at_ms),
+            decode=lambda data: HomeState(*_LAYOUT.unpack(data)),
+            keep_parsed=True,
+        )
 
-    def enter(self, call: Call, user_id: int) -> int:
+    def enter(self, call: Call, user_id: int, state: HomeState) -> int:
         """Notes that the user reads now. Answers from which id on his home is complete; `INCOMPLETE` while it is being
-        rebuilt, which this begins where it is needed."""
-        state = self._states.get(call, user_id) or HomeState(time_ms(user_id), 0, 0)
+        rebuilt, which this begins where it is needed. `state`: the value of `state_kind`."""
         now = call.runtime.now_ms()
         if self._is_stale(state.active_at_ms, now):
             self.rebuild(call, user_id)
@@ -49,7 +66,10 @@ class Activity:
                 self.rebuild(call, user_id)
             return INCOMPLETE
         if now - state.active_at_ms >= self._settings.activity_touch_ms:
-            self._states.touch(call, user_id, now)
+            try:
+                self._states.touch(call, user_id, now)
+            finally:
+                self._cache.delete(call, self.state_kind, user_id)
             if self._is_stale(state.active_at_ms, call.runtime.now_ms()):
                 self.rebuild(call, user_id)
                 return INCOMPLETE
@@ -61,8 +81,21 @@ class Activity:
         now = call.runtime.now_ms()
         outbox = [rebuild_requested(call, self._ids.next(call), user_id, now)]
         bucket = self._buckets.present()
-        self._states.begin_rebuild(call, user_id, now, outbox, bucket)
+        try:
+            self._states.begin_rebuild(call, user_id, now, outbox, bucket)
+        finally:
+            self._cache.delete(call, self.state_kind, user_id)
         self._buckets.settle(call, self._states, bucket, outbox)
+
+    def complete(self, call: Call, user_id: int, requested_at_ms: int, complete_since: int) -> bool:
+        """The home was read anew; answers whether no later request stands."""
+        try:
+            return self._states.complete_rebuild(call, user_id, requested_at_ms, complete_since)
+        finally:
+            self._cache.delete(call, self.state_kind, user_id)
+
+    def _load(self, call: Call, user_ids: Sequence[int]) -> Mapping[int, HomeState]:
+        return {user_id: self._states.get(call, user_id) or HomeState(time_ms(user_id), 0, 0) for user_id in user_ids}
 
     def _is_stale(self, active_at_ms: int, now_ms: int) -> bool:
         return now_ms - active_at_ms >= self._settings.activity_horizon_ms - self._settings.activity_margin_ms

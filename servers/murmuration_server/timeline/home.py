@@ -12,7 +12,7 @@ from murmuration_server.cache.entries import Entry as CacheEntry
 from murmuration_server.graph.client import GraphClient
 from murmuration_server.platform.call import Call
 from murmuration_server.platform.config import TimelineSettings
-from murmuration_server.platform.errors import DeadlineExceeded, UserNotFound
+from murmuration_server.platform.errors import DeadlineExceeded
 from murmuration_server.platform.ids import MAX_ID, floor_id
 from murmuration_server.timeline.activity import Activity
 from murmuration_server.timeline.cursor import Cursor, Query
@@ -26,12 +26,13 @@ from murmuration_server.timeline.rules import (
     repeats,
 )
 from murmuration_server.timeline.sources import Range, SourceFinder
-from murmuration_server.timeline.store import INCOMPLETE
+from murmuration_server.timeline.store import INCOMPLETE, HomeState
 from murmuration_server.tweets.client import Candidate, Recent, TweetClient, TweetKind, TweetRecord
 from murmuration_server.users.client import UserClient
 
 ANSWER_SECONDS = 0.2
 """Kept back of a call's time for making the answer."""
+NOTHING_RECENT = Recent((), exhausted=False)
 
 
 @dataclass
@@ -45,6 +46,8 @@ class HomePage:
     partial: bool = False
     rebuilding: bool = False
     scanned: int = 0
+    own: Recent = NOTHING_RECENT
+    """The reader's own recent posts, as of the page."""
 
 
 class HomeReader:
@@ -68,11 +71,11 @@ class HomeReader:
 
     def read(self, call: Call, query: Query, cursor: Cursor, size: int) -> HomePage:
         within = call.within(self._settings.read_budget_ms / 1000)
-        reader, own = self._look_up(call, query.reader_id)
-        complete_since = self._activity.enter(call, query.reader_id)
+        reader, own, state = self._look_up(call, query.reader_id)
+        complete_since = self._activity.enter(call, query.reader_id, state)
         ids = Range(cursor.before_id, cursor.from_id)
-        found = self._sources.find(within, reader, own, complete_since, ids, 2 * size)
-        page = HomePage(partial=found.partial)
+        found = self._sources.find(within, reader, own, complete_since, ids, size + size // 4 + 1)
+        page = HomePage(partial=found.partial, own=own)
         feed = _Feed(merge(found.iterators), self, within, reader, page)
         self._fill(page, feed, query, cursor, size)
         if page.partial or (feed.out_of_time and not page.entries):
@@ -81,15 +84,14 @@ class HomeReader:
         page.rebuilding = complete_since == INCOMPLETE
         return page
 
-    def _look_up(self, call: Call, user_id: int) -> tuple[Reader, Recent]:
+    def _look_up(self, call: Call, user_id: int) -> tuple[Reader, Recent, HomeState]:
         """All that is kept of a reader under his own id, in one look-up. Raises `UserNotFound`."""
-        user = CacheEntry(self._users.record_kind, user_id)
+        self._users.require(call, user_id)
         relations = CacheEntry(self._graph.relations_kind, user_id)
         recent = CacheEntry(self._tweets.recent_kind, user_id)
-        found = self._cache.get_many(call, [user, relations, recent])
-        if user not in found:
-            raise UserNotFound(user_id)
-        return Reader(user_id, found[relations], found[relations].barred), found[recent]
+        state = CacheEntry(self._activity.state_kind, user_id)
+        found = self._cache.get_many(call, [relations, recent, state])
+        return Reader(user_id, found[relations], found[relations].barred), found[recent], found[state]
 
     def _fill(self, page: HomePage, feed: _Feed, query: Query, cursor: Cursor, size: int) -> None:
         counted, position = cursor.counted, cursor.before_id

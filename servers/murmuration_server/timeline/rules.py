@@ -22,11 +22,7 @@ def allowed_by_relations(candidate: Candidate, reader: Reader) -> bool:
     """What can be said without the post itself."""
     relations = reader.relations
     own = candidate.author_id == reader.user_id
-    if not own and (
-        candidate.author_id not in relations.following
-        or candidate.author_id in relations.muted
-        or candidate.author_id in reader.barred
-    ):
+    if not own and candidate.author_id not in relations.visible:
         return False
     kind = candidate.kind
     if kind is TweetKind.REPOST:

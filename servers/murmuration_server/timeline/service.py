@@ -15,7 +15,6 @@ from murmuration_server.timeline.activity import Activity
 from murmuration_server.timeline.cursor import Cursors, Query
 from murmuration_server.timeline.home import HomePage, HomeReader
 from murmuration_server.timeline.pull_view import PullView
-from murmuration_server.timeline.store import HomeStateStore
 from murmuration_server.timeline.watermark import Watermark
 from murmuration_server.tweets.client import TweetClient, TweetKind
 from murmuration_server.users.client import UserClient
@@ -37,6 +36,10 @@ class TimelineService:
     ) -> None:
         self._homes, self._cursors, self._view, self._watermark = homes, cursors, view, watermark
         self._tweets, self._users, self._metrics, self._settings = tweets, users, metrics, settings
+        self._reads = {
+            status: metrics.home_reads.labels(api.TimelineState.Status.Name(status))
+            for status in (present.READY, present.REBUILDING, present.DEGRADED)
+        }
 
     def ListHomeTimeline(self, call: Call, request: api.ListHomeTimelineRequest) -> bytes:
         reader_id = call.actor()
@@ -50,7 +53,7 @@ class TimelineService:
         too_old, view_ms = self._view.is_too_old(), self._view.snapshot().started_ms
         page = self._homes.read(call, query, cursor, size)
         status = _status(page, too_old)
-        self._metrics.home_reads.labels(api.TimelineState.Status.Name(status)).inc()
+        self._reads[status].inc()
         self._metrics.home_scanned.observe(page.scanned)
         return self._present(call, query, page, self._state(call, status, view_ms))
 
@@ -63,7 +66,7 @@ class TimelineService:
         return present.home_page(
             page,
             self._tweets.counts(call, shown) if shown else {},
-            self._tweets.reposted(call, query.reader_id, shown) if shown else frozenset(),
+            self._tweets.reposted(call, query.reader_id, page.own, shown) if shown else frozenset(),
             self._users.records(call, list(people)) if shown else {},
             self._cursors.seal(query, page.next) if page.next else "",
             state,
@@ -82,13 +85,11 @@ def _status(page: HomePage, view_too_old: bool) -> api.TimelineState.Status.Valu
 
 
 class HomeStateService:
-    def __init__(self, states: HomeStateStore, activity: Activity) -> None:
-        self._states, self._activity = states, activity
+    def __init__(self, activity: Activity) -> None:
+        self._activity = activity
 
     def CompleteRebuild(self, call: Call, request: internal.CompleteRebuildRequest) -> internal.CompleteRebuildResponse:
-        completed = self._states.complete_rebuild(
-            call, request.user_id, request.requested_at_ms, request.complete_since
-        )
+        completed = self._activity.complete(call, request.user_id, request.requested_at_ms, request.complete_since)
         return internal.CompleteRebuildResponse(completed=completed)
 
     def RequestRebuild(self, call: Call, request: internal.RequestRebuildRequest) -> internal.RequestRebuildResponse:

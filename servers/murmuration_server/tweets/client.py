@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import grpc
 
 from murmuration.events.v1.events_pb2 import TweetCreated
 from murmuration.internal.v1 import tweet_pb2, tweet_pb2_grpc
 from murmuration_server.cache.cache import Cache
-from murmuration_server.cache.entries import Entry
 from murmuration_server.platform.call import Call
-from murmuration_server.platform.ids import floor_id
+from murmuration_server.platform.ids import MAX_ID, floor_id
 from murmuration_server.platform.stubs import invoke
 from murmuration_server.tweets import record as records
 from murmuration_server.tweets.candidate import (
@@ -61,15 +60,13 @@ class TweetClient:
         self.recent_kind = recent_kind(self._load_recent)
         self.counts_kind = counts_kind(self._load_counts)
 
-    def records(self, call: Call, tweet_ids: Iterable[int]) -> dict[int, TweetRecord]:
+    def records(self, call: Call, tweet_ids: Collection[int]) -> dict[int, TweetRecord]:
         """Of those that stand or stood; deleted ones are markers."""
-        found = self._cache.get_many(call, [Entry(self.record_kind, tweet_id) for tweet_id in tweet_ids])
-        return {entry.id: record for entry, record in found.items()}
+        return self._cache.get_each(call, self.record_kind, tweet_ids)
 
-    def recent(self, call: Call, author_ids: Iterable[int]) -> dict[int, Recent]:
+    def recent(self, call: Call, author_ids: Collection[int]) -> dict[int, Recent]:
         """As of now: what was acked before is in it."""
-        found = self._cache.get_many(call, [Entry(self.recent_kind, author_id) for author_id in author_ids])
-        return {entry.id: recent for entry, recent in found.items()}
+        return self._cache.get_each(call, self.recent_kind, author_ids)
 
     def older(
         self, call: Call, authors: Sequence[tuple[int, int]], from_id: int, limit: int
@@ -89,14 +86,23 @@ class TweetClient:
         answer = invoke(call, self._reads.ListPullCandidates, request)
         return decode_many(answer.candidates), answer.exhausted
 
-    def counts(self, call: Call, tweet_ids: Iterable[int]) -> dict[int, Counts]:
-        found = self._cache.get_many(call, [Entry(self.counts_kind, tweet_id) for tweet_id in tweet_ids])
-        return {entry.id: counts for entry, counts in found.items()}
+    def counts(self, call: Call, tweet_ids: Collection[int]) -> dict[int, Counts]:
+        return self._cache.get_each(call, self.counts_kind, tweet_ids)
 
-    def reposted(self, call: Call, viewer_id: int, tweet_ids: Sequence[int]) -> frozenset[int]:
-        """Which of the originals the viewer has reposted."""
-        request = tweet_pb2.BatchGetRepostedRequest(viewer_id=viewer_id, tweet_ids=tweet_ids)
-        return frozenset(invoke(call, self._reads.BatchGetReposted, request).tweet_ids)
+    def reposted(self, call: Call, viewer_id: int, own: Recent, tweet_ids: Collection[int]) -> frozenset[int]:
+        """Which of the originals the viewer has reposted. `own`: his recent posts as of now.
+
+        A repost's id is above its original's, so of originals that his recent posts reach down to, these know all.
+        """
+        if own.exhausted:
+            known_from = floor_id(call.runtime.now_ms() - self._horizon_ms)
+        else:
+            known_from = own.candidates[-1].tweet_id if own.candidates else MAX_ID
+        deeper = [tweet_id for tweet_id in tweet_ids if tweet_id < known_from]
+        if not deeper:
+            return own.reposted
+        request = tweet_pb2.BatchGetRepostedRequest(viewer_id=viewer_id, tweet_ids=deeper)
+        return own.reposted | frozenset(invoke(call, self._reads.BatchGetReposted, request).tweet_ids)
 
     def restore(self, call: Call, tweets: Sequence[TweetCreated]) -> None:
         """Writes rows of authors' lists again where they are missing, and voids the lists that are cached."""

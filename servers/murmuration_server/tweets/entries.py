@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple, TypeVar
 
 from murmuration_server.cache.entries import Kind
 from murmuration_server.platform.call import Call
 from murmuration_server.tweets import candidate, record
-from murmuration_server.tweets.candidate import Candidate
+from murmuration_server.tweets.candidate import Candidate, TweetKind
 from murmuration_server.tweets.record import TweetRecord
 
 T = TypeVar("T")
@@ -18,14 +20,22 @@ Load = Callable[[Call, Sequence[int]], Mapping[int, T]]
 RECORD_SECONDS = 3600.0
 RECENT_SECONDS = 3600.0
 COUNT_SECONDS = 2.0
+LOCAL_SECONDS = 4.0
+"""For how long a process may show a post that another process has deleted."""
 _COUNTS = struct.Struct("<qq")
 
 
-class Recent(NamedTuple):
+@dataclass(frozen=True)
+class Recent:
     """An author's newest candidates, newest first. `exhausted`: down to the horizon there are no older ones."""
 
     candidates: tuple[Candidate, ...]
     exhausted: bool
+
+    @cached_property
+    def reposted(self) -> frozenset[int]:
+        """Originals of the reposts among them."""
+        return frozenset(found.subject_id for found in self.candidates if found.kind is TweetKind.REPOST)
 
 
 class Counts(NamedTuple):
@@ -34,7 +44,9 @@ class Counts(NamedTuple):
 
 
 def record_kind(load: Load[TweetRecord]) -> Kind[TweetRecord]:
-    return Kind("tweet", 1, RECORD_SECONDS, load, encode=record.encode, decode=record.decode)
+    return Kind(
+        "tweet", 1, RECORD_SECONDS, load, encode=record.encode, decode=record.decode, local_seconds=LOCAL_SECONDS
+    )
 
 
 def recent_kind(load: Load[Recent]) -> Kind[Recent]:
@@ -49,6 +61,7 @@ def counts_kind(load: Load[Counts]) -> Kind[Counts]:
         load,
         encode=lambda counts: _COUNTS.pack(*counts),
         decode=lambda data: Counts._make(_COUNTS.unpack(data)),
+        local_seconds=COUNT_SECONDS,
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from murmuration_server.cache.cache import Cache
-from murmuration_server.cache.entries import Entry
 from murmuration_server.platform.call import Call
 from murmuration_server.platform.errors import TweetNotFound
 from murmuration_server.platform.ids import floor_id
@@ -27,8 +26,7 @@ class TweetReading:
 
     def records(self, call: Call, tweet_ids: Sequence[int]) -> dict[int, TweetRecord]:
         """Of those that stand or stood; deleted ones are markers."""
-        found = self._cache.get_many(call, [Entry(self.record_kind, tweet_id) for tweet_id in tweet_ids])
-        return {entry.id: record for entry, record in found.items()}
+        return self._cache.get_each(call, self.record_kind, tweet_ids)
 
     def require(self, call: Call, tweet_id: int) -> TweetRecord:
         """Raises `TweetNotFound`, also where it is deleted, or is a repost of what is."""

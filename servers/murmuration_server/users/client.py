@@ -8,7 +8,7 @@ import grpc
 
 from murmuration.internal.v1 import user_pb2, user_pb2_grpc
 from murmuration_server.cache.cache import Cache
-from murmuration_server.cache.entries import Entry, Kind
+from murmuration_server.cache.entries import Kind
 from murmuration_server.platform.call import Call
 from murmuration_server.platform.errors import UserNotFound
 from murmuration_server.platform.stubs import invoke
@@ -24,13 +24,18 @@ class UserClient:
         self._imports = user_pb2_grpc.UserImportServiceStub(channel)
         self._cache = cache
         self.record_kind: Kind[bytes] = Kind(
-            "user", 1, CACHED_SECONDS, self._load, encode=lambda record: record, decode=lambda data: data
+            "user",
+            1,
+            CACHED_SECONDS,
+            self._load,
+            encode=lambda record: record,
+            decode=lambda data: data,
+            local_seconds=CACHED_SECONDS,
         )
 
     def records(self, call: Call, user_ids: Sequence[int]) -> dict[int, bytes]:
         """For those that exist."""
-        found = self._cache.get_many(call, [Entry(self.record_kind, user_id) for user_id in user_ids])
-        return {entry.id: record for entry, record in found.items()}
+        return self._cache.get_each(call, self.record_kind, user_ids)
 
     def require(self, call: Call, user_id: int) -> None:
         """Raises `UserNotFound`."""
