@@ -22,6 +22,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def _param(adapter: Adapter, test: str) -> Any:
     reason = adapter.opt_outs.get(test)
     marks = [pytest.mark.xfail(reason=reason, strict=True)] if reason else []
+    if adapter.stack:
+        marks.append(pytest.mark.stack)
     return pytest.param(adapter, id=adapter.name, marks=marks)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import NoneType
 from typing import Any, Literal, get_args, get_origin
 
-from annotated_types import Ge, Gt, Le
+from annotated_types import Ge, Gt, Le, MaxLen
 from prometheus_client.metrics import MetricWrapperBase
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -99,6 +99,8 @@ def _default(field: FieldInfo) -> str:
     value = field.default
     if value is None:
         return "none"
+    if value == ():
+        return "none"
     if isinstance(value, int | float):
         return f"{value:,}" if value >= 10_000 else f"{value:g}"
     return f"`{value}`"
@@ -112,6 +114,8 @@ def _range(field: FieldInfo) -> str:
         return "text" if annotation is str else "a path"
     kind = next((part for part in get_args(annotation) if part is not NoneType), annotation)
     words = "a number" if kind is float else "a whole number"
+    if get_origin(annotation) is tuple:
+        words = "a list of texts"
     for limit in field.metadata:
         words += _limit(limit)
     return words
@@ -124,6 +128,8 @@ def _limit(limit: Any) -> str:
         return f", above {limit.gt:,}"
     if isinstance(limit, Le):
         return f", at most {limit.le:,}"
+    if isinstance(limit, MaxLen):
+        return f", at most {limit.max_length:,}"
     raise TypeError(f"unknown limit {limit}")
 
 

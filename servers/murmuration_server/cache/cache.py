@@ -122,8 +122,12 @@ class Cache:
         cached = self._store.get_many(call, [key]).get(key)
         if cached is not None and cached.value[:1] == _VALUE:
             value = self._sealed(kind.encode(change(kind.decode(cached.value[1 + _TAG_BYTES :]))))
-            if self._store.cas(call, key, value, cached.token, kind.ttl_seconds):
-                return
+            try:
+                if self._store.cas(call, key, value, cached.token, kind.ttl_seconds):
+                    return
+            except MurmurationError:
+                # Whether it went through is unknown.
+                pass
         self._store.delete(call, key)
 
     def _local_values(self, kind: Kind[Any]) -> LocalValues | None:

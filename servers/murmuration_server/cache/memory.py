@@ -58,6 +58,13 @@ class MemoryCache:
             self._put(key, value, ttl_seconds)
             return True
 
+    def prepend(self, call: Call, key: CacheKey, value: bytes) -> None:  # noqa: ARG002
+        with self._lock:
+            held = self._live(key)
+            if held is not None:
+                ends = self._entries[key][1]
+                self._put(key, value + held.value, ends - self._runtime.monotonic())
+
     def delete(self, call: Call, key: CacheKey) -> None:  # noqa: ARG002
         with self._lock:
             self._drop(key)

@@ -23,7 +23,12 @@ class Cached(NamedTuple):
 
 
 class CacheStore(Protocol):
-    """A failed read is a miss; a failed write is not silent: it raises `Unavailable`."""
+    """A failed read is a miss; a failed write is not silent: it raises `Unavailable`.
+
+    `add` and `cas` may fail without harm: who fills leaves it, who edits deletes then. What `set`, `delete` and
+    `prepend` have answered is seen by every read that begins afterwards, or the entry is gone for it. A store may round
+    `ttl_seconds` up to whole seconds. Key names are short printable ASCII.
+    """
 
     def get_many(self, call: Call, keys: Sequence[CacheKey]) -> Mapping[CacheKey, Cached]:
         """Asks each node once. Keys that are not there are left out."""
@@ -39,6 +44,11 @@ class CacheStore(Protocol):
 
     def cas(self, call: Call, key: CacheKey, value: bytes, token: int, ttl_seconds: float) -> bool:
         """Stores only where the entry is still the one that the token was given for; answers whether it did."""
+        ...
+
+    def prepend(self, call: Call, key: CacheKey, value: bytes) -> None:
+        """Puts the bytes in front of those that are there, which voids tokens and keeps the entry's time; nothing where
+        no entry is."""
         ...
 
     def delete(self, call: Call, key: CacheKey) -> None:

@@ -7,7 +7,7 @@ import tomllib
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 DAY_MS = 86_400_000
@@ -112,6 +112,29 @@ class OutboxSettings(_Section):
         return self
 
 
+class MemcachedSettings(_Section):
+    nodes: tuple[str, ...] = Field(
+        default=(), max_length=64, description="`host:port` each; `dns:host:port`: every address that the name has"
+    )
+    connect_timeout_ms: int = Field(default=200, ge=1, description="for a connection, within what the call has left")
+    timeout_ms: int = Field(default=250, ge=1, description="for each wait for a node, within what the call has left")
+    connections_per_node: int = Field(default=32, ge=1, description="more at once are refused; server.threads at least")
+    breaker_failures: int = Field(default=3, ge=1, description="failures in a row, and reads leave the node alone")
+    breaker_pause_ms: int = Field(default=1000, ge=1, description="for how long at first; jittered, doubled up to 30 s")
+    refresh_ms: int = Field(default=500, ge=1, description="pause between looks at the states and names of nodes")
+
+    @field_validator("nodes")
+    @classmethod
+    def _addresses(cls, nodes: tuple[str, ...]) -> tuple[str, ...]:
+        for node in nodes:
+            host, colon, port = node.removeprefix("dns:").rpartition(":")
+            if not (host and colon and port.isascii() and port.isdigit() and 0 < int(port) <= 65535):
+                raise ValueError(f"{node} is not host:port")
+        if len(set(nodes)) != len(nodes):
+            raise ValueError("a node is named twice")
+        return nodes
+
+
 class Settings(BaseSettings):
     """All settings, with their defaults."""
 
@@ -124,6 +147,7 @@ class Settings(BaseSettings):
     graph: GraphSettings = GraphSettings()
     fanout: FanoutSettings = FanoutSettings()
     outbox: OutboxSettings = OutboxSettings()
+    memcached: MemcachedSettings = MemcachedSettings()
 
     @model_validator(mode="after")
     def _check(self) -> Self:

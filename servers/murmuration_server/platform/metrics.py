@@ -32,6 +32,12 @@ class Metrics:
         self.backfills = self._counter("backfills", "Follows whose posts were written into the follower's home.")
         self.mode_changes = self._counter("mode_changes", "Authors moved between PUSH and PULL.", "to")
         self.cache_requests = self._counter("cache_requests", "Cache look-ups.", "kind", "result")
+        self.cache_node_failures = self._counter(
+            "cache_node_failures", "Calls of cache nodes that failed.", "operation"
+        )
+        self.cache_node_changes = self._counter(
+            "cache_node_changes", "Cache nodes that this process took out or let in again.", "to"
+        )
         self.worker_errors = self._counter("worker_errors", "Steps of workers that failed.", "worker")
 
     def render(self) -> bytes:

@@ -1,0 +1,232 @@
+"""The cache over several nodes: a consistent-hash ring says which, and the states of nodes whether one may be used.
+
+A failed read is a miss. A write that must be seen and fails, after one retry, takes its node out for all processes,
+waits until nobody reads there any more, and is then done. The node comes back later, empty: its generation, which is
+part of every key, is another. While members change, what is written goes to the old owner and to the new one.
+
+The lease is looked at within each call, so after the store write that the call makes seen. (Model-checked: a writer who
+looks before his store write deletes under a generation that is no longer read.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from murmuration_server.cache.breaker import Breaker
+from murmuration_server.cache.cluster_view import ClusterView, View
+from murmuration_server.cache.port import Cached, CacheKey, CacheStore
+from murmuration_server.platform.call import Call
+from murmuration_server.platform.config import MemcachedSettings
+from murmuration_server.platform.errors import MurmurationError, Unavailable
+from murmuration_server.platform.metrics import Metrics
+from murmuration_server.platform.runtime import Runtime
+
+Write = Callable[[CacheStore, Call, CacheKey], object]
+
+TRIES = 2
+"""Of a write: one, and one more."""
+WRITE_ROUNDS = 4
+"""How often a write begins anew because a node was taken out or members changed under it."""
+WRITE_SECONDS = 1.0
+"""What a write to a node has at least, whatever its caller has left: a caller in a hurry must not make a node that is
+well look sick. Connecting and waiting are bounded much closer, by settings."""
+_MARK_SHIFT = 128
+
+
+@dataclass(frozen=True)
+class Located:
+    """Where a user's entries are kept."""
+
+    node: str
+    is_in: bool
+    generation: int
+
+
+@dataclass(frozen=True)
+class Link:
+    """The way to one node. `store` speaks to that node alone, and raises `Unavailable` where it does not answer."""
+
+    store: CacheStore
+    breaker: Breaker
+
+
+class ClusterCache:
+    """A `CacheStore`. `connect` makes the store of one node from its name; it connects only when it is used."""
+
+    def __init__(
+        self,
+        view: ClusterView,
+        connect: Callable[[str], CacheStore],
+        runtime: Runtime,
+        metrics: Metrics,
+        settings: MemcachedSettings,
+    ) -> None:
+        self._view, self._connect, self._runtime = view, connect, runtime
+        self._metrics, self._settings = metrics, settings
+        self._lock = runtime.lock()
+        self._links: dict[str, Link] = {}
+
+    def get_many(self, call: Call, keys: Sequence[CacheKey]) -> Mapping[CacheKey, Cached]:
+        if not keys:
+            return {}
+        try:
+            view = self._view.current(call)
+        except MurmurationError:
+            return {}
+        wanted: dict[str, list[CacheKey]] = {}
+        for key in keys:
+            wanted.setdefault(view.reading.owner(key.ring_id), []).append(key)
+        found: dict[CacheKey, Cached] = {}
+        for node, of_node in wanted.items():
+            found.update(self._get(call, view, node, of_node))
+        return found
+
+    def add(self, call: Call, key: CacheKey, value: bytes, ttl_seconds: float) -> bool:
+        node, state = self._view.current(call).owner(key.ring_id)
+        if not state.is_in:
+            return False
+        named = _named(key, state.generation)
+        return self._fill(node, lambda store: store.add(call, named, value, ttl_seconds))
+
+    def cas(self, call: Call, key: CacheKey, value: bytes, token: int, ttl_seconds: float) -> bool:
+        """Where the entry is also written elsewhere, it is first deleted there: it must not stay as it was."""
+        view = self._view.current(call)
+        node, state = view.owner(key.ring_id)
+        if not state.is_in or token >> _MARK_SHIFT != view.marks[node]:
+            return False
+        for other in view.owners(key.ring_id):
+            if other == node:
+                continue
+            # A fill may be left undone, and whoever edits deletes then, which waits where that is needed.
+            if not (view.state.nodes[other].is_in and self._write_to(call, view, other, key, _delete)):
+                return False
+        named, of_node = _named(key, state.generation), token & ((1 << _MARK_SHIFT) - 1)
+        return self._fill(node, lambda store: store.cas(call, named, value, of_node, ttl_seconds))
+
+    def set(self, call: Call, key: CacheKey, value: bytes, ttl_seconds: float) -> None:
+        self._write(call, key, lambda store, own, named: store.set(own, named, value, ttl_seconds))
+
+    def delete(self, call: Call, key: CacheKey) -> None:
+        self._write(call, key, _delete)
+
+    def prepend(self, call: Call, key: CacheKey, value: bytes) -> None:
+        self._write(call, key, lambda store, own, named: store.prepend(own, named, value))
+
+    def flush(self, call: Call) -> None:
+        state = self._view.current(call).state
+        for node in state.nodes:
+            self._link(node).store.flush(call)
+
+    def locate(self, call: Call, ring_id: int) -> Located:
+        """Raises `Unavailable` where the states are not known."""
+        node, state = self._view.current(call).owner(ring_id)
+        return Located(node, state.is_in, state.generation)
+
+    def answers(self, call: Call, node: str) -> bool:
+        """Whether this process reaches the node."""
+        try:
+            self._link(node).store.get_many(call, [CacheKey(0, "ping")])
+        except MurmurationError:
+            return False
+        return True
+
+    def close(self) -> None:
+        with self._lock:
+            links, self._links = self._links, {}
+        for link in links.values():
+            _close(link)
+
+    def forget(self, members: Mapping[str, object]) -> None:
+        """Ends the connections to nodes that are no members."""
+        with self._lock:
+            gone = [self._links.pop(node) for node in list(self._links) if node not in members]
+        for link in gone:
+            _close(link)
+
+    def _get(self, call: Call, view: View, node: str, keys: Sequence[CacheKey]) -> dict[CacheKey, Cached]:
+        state, link = view.state.nodes[node], self._link(node)
+        if not state.is_in or not link.breaker.allows():
+            return {}
+        named = {_named(key, state.generation): key for key in keys}
+        try:
+            held = link.store.get_many(call, list(named))
+        except MurmurationError as error:
+            self._failed(link, "read", error)
+            return {}
+        link.breaker.succeeded()
+        mark = view.marks[node] << _MARK_SHIFT
+        return {named[name]: Cached(cached.value, mark | cached.token) for name, cached in held.items()}
+
+    def _fill(self, node: str, work: Callable[[CacheStore], bool]) -> bool:
+        """What may be left undone: nobody relies on it."""
+        link = self._link(node)
+        if not link.breaker.allows():
+            raise Unavailable(f"the cache node {node}")
+        try:
+            done = work(link.store)
+        except MurmurationError as error:
+            self._failed(link, "fill", error)
+            raise
+        link.breaker.succeeded()
+        return done
+
+    def _write(self, call: Call, key: CacheKey, work: Write) -> None:
+        """What must be seen. Begins anew, under the view of then, where a node was taken out on the way."""
+        call.remaining()
+        for _ in range(WRITE_ROUNDS):
+            view = self._view.current(call)
+            if all(self._write_to(call, view, node, key, work) for node in view.owners(key.ring_id)):
+                return
+        raise Unavailable("the cache (its nodes change all the time)")
+
+    def _write_to(self, call: Call, view: View, node: str, key: CacheKey, work: Write) -> bool:
+        """Answers whether it is done there: written, or the node out and no lease from before left. Otherwise the node
+        is out, or its state is another than in this view."""
+        state = view.state.nodes[node]
+        if not state.is_in:
+            self._view.await_out(call, node, state.generation)
+            return True
+        link, named = self._link(node), _named(key, state.generation)
+        own = replace(call, deadline=max(call.deadline, self._runtime.monotonic() + WRITE_SECONDS))
+        for _ in range(TRIES):
+            try:
+                work(link.store, own, named)
+            except Unavailable as error:
+                self._failed(link, "write", error)
+            else:
+                link.breaker.succeeded()
+                return True
+        self._view.take_out(node, state.generation)
+        return False
+
+    def _failed(self, link: Link, operation: str, error: MurmurationError) -> None:
+        self._metrics.cache_node_failures.labels(operation).inc()
+        if isinstance(error, Unavailable):
+            link.breaker.failed()
+
+    def _link(self, node: str) -> Link:
+        link = self._links.get(node)
+        if link is None:
+            with self._lock:
+                link = self._links.get(node)
+                if link is None:
+                    breaker = Breaker(
+                        self._runtime, self._settings.breaker_failures, self._settings.breaker_pause_ms / 1000
+                    )
+                    link = self._links[node] = Link(self._connect(node), breaker)
+        return link
+
+
+def _named(key: CacheKey, generation: int) -> CacheKey:
+    return CacheKey(key.ring_id, f"{generation:x}:{key.name}")
+
+
+def _delete(store: CacheStore, call: Call, named: CacheKey) -> None:
+    store.delete(call, named)
+
+
+def _close(link: Link) -> None:
+    close = getattr(link.store, "close", None)
+    if close is not None:
+        close()

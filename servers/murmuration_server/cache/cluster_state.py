@@ -1,0 +1,109 @@
+"""What all processes must agree on about cache nodes: who is a member, who is out, and under which generation.
+
+Values that never change; each change makes another with the next version. What is read from a node belongs to the
+generation that is part of every key there, so what was written under an earlier one is never seen again.
+"""
+
+from __future__ import annotations
+
+import enum
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+MAX_NODES = 64
+
+
+class Phase(enum.StrEnum):
+    """Of a change of members. Between two phases lies a lease: nobody is two phases apart from anybody."""
+
+    STEADY = "steady"
+    BEGUN = "begun"
+    """`reading` are the old members; what is written goes to the new owner as well."""
+    SWAPPED = "swapped"
+    """`reading` are the new members; what is written goes to the old owner as well."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeState:
+    is_in: bool
+    generation: int
+
+
+@dataclass(frozen=True)
+class ClusterState:
+    """`nodes`: the state of every member, of `reading` and of `also_written`."""
+
+    version: int
+    nodes: Mapping[str, NodeState]
+    reading: tuple[str, ...]
+    also_written: tuple[str, ...] = ()
+    phase: Phase = field(default=Phase.STEADY)
+
+    def taken_out(self, node: str, generation: int) -> ClusterState | None:
+        """None where it is not in at that generation: somebody else has changed it."""
+        return self._changed(node, NodeState(True, generation), NodeState(False, generation))
+
+    def readmitted(self, node: str, generation: int) -> ClusterState | None:
+        """In again, under the next generation; None where it is not out at that one."""
+        return self._changed(node, NodeState(False, generation), NodeState(True, generation + 1))
+
+    def changing_to(self, members: Sequence[str], generation: Callable[[], int]) -> ClusterState | None:
+        """A change of members begun; None where one is under way, or there is nothing to change.
+
+        `generation` makes one that was never used: a node that comes back may still hold what it held.
+        """
+        if self.phase is not Phase.STEADY or set(members) == set(self.reading):
+            return None
+        wanted = _members(members)
+        nodes = {**self.nodes, **{node: NodeState(True, generation()) for node in wanted if node not in self.nodes}}
+        return replace(self, version=self.version + 1, nodes=nodes, also_written=wanted, phase=Phase.BEGUN)
+
+    def advanced(self) -> ClusterState | None:
+        """The next phase of a change of members; None where none is under way."""
+        if self.phase is Phase.BEGUN:
+            new, old = self.also_written, self.reading
+            return replace(self, version=self.version + 1, reading=new, also_written=old, phase=Phase.SWAPPED)
+        if self.phase is Phase.SWAPPED:
+            nodes = {node: self.nodes[node] for node in self.reading}
+            return replace(self, version=self.version + 1, nodes=nodes, also_written=(), phase=Phase.STEADY)
+        return None
+
+    def encode(self) -> str:
+        document = {
+            "version": self.version,
+            "nodes": {name: [node.is_in, node.generation] for name, node in self.nodes.items()},
+            "reading": self.reading,
+            "also_written": self.also_written,
+            "phase": self.phase,
+        }
+        return json.dumps(document, sort_keys=True)
+
+    def _changed(self, node: str, held: NodeState, then: NodeState) -> ClusterState | None:
+        if self.nodes.get(node) != held:
+            return None
+        return replace(self, version=self.version + 1, nodes={**self.nodes, node: then})
+
+
+def first_state(members: Sequence[str], generation: Callable[[], int]) -> ClusterState:
+    """All members in, each under a generation that was never used."""
+    names = _members(members)
+    return ClusterState(1, {node: NodeState(True, generation()) for node in names}, names)
+
+
+def decode(text: str) -> ClusterState:
+    document = json.loads(text)
+    return ClusterState(
+        document["version"],
+        {name: NodeState(*node) for name, node in document["nodes"].items()},
+        tuple(document["reading"]),
+        tuple(document["also_written"]),
+        Phase(document["phase"]),
+    )
+
+
+def _members(members: Sequence[str]) -> tuple[str, ...]:
+    names = tuple(sorted(set(members)))
+    if not 1 <= len(names) <= MAX_NODES:
+        raise ValueError(f"There are {len(names)} cache nodes; name 1 to {MAX_NODES}.")
+    return names

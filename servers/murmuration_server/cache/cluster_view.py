@@ -1,0 +1,157 @@
+"""What one process knows of the cache nodes, for as long as it may rely on it.
+
+The states are read under a lease counted from before the asking. Whoever has put a node out waits until every lease
+that began before has ended; then nobody reads from that node what he wrote past it. (Model-checked: with the lease
+counted from the answer, without the wait, or with a wait only for the first who finds the node out, a reader sees what
+was changed.)
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from murmuration_server.cache.cluster_state import ClusterState, NodeState
+from murmuration_server.cache.nodes import NodeStateStore
+from murmuration_server.platform.call import Call
+from murmuration_server.platform.errors import DeadlineExceeded, MurmurationError, Unavailable
+from murmuration_server.platform.metrics import Metrics
+from murmuration_server.platform.runtime import Runtime
+from murmuration_server.sharding.memcached_ring import Ring
+
+LEASE_SECONDS = 2.0
+DRIFT_SECONDS = 0.1
+"""How far two machines' clocks may run apart during a lease; a wait for the end of leases is so much longer."""
+ASK_SECONDS = 1.0
+UNANSWERED_SECONDS = 0.2
+"""After the store has not answered, nobody asks again for so long: callers do not queue up behind a dead store."""
+ATTEMPTS = 8
+
+
+@dataclass(frozen=True)
+class View:
+    """One state, with its rings. `since`: when this process first held it. `marks`: a number for each node and its
+    generation, which tells their tokens apart."""
+
+    state: ClusterState
+    reading: Ring
+    also_written: Ring | None
+    marks: Mapping[str, int]
+    since: float
+
+    def owner(self, ring_id: int) -> tuple[str, NodeState]:
+        """Where it is read."""
+        name = self.reading.owner(ring_id)
+        return name, self.state.nodes[name]
+
+    def owners(self, ring_id: int) -> list[str]:
+        """Where it is written: where it is read, last, and while members change at the other owner too."""
+        owner = self.reading.owner(ring_id)
+        other = self.also_written.owner(ring_id) if self.also_written else owner
+        return [owner] if other == owner else [other, owner]
+
+
+class ClusterView:
+    """`current` is the way to every node; nothing about nodes is known without a lease."""
+
+    def __init__(self, store: NodeStateStore, runtime: Runtime, metrics: Metrics, lease: float = LEASE_SECONDS) -> None:
+        self._store, self._runtime, self._metrics = store, runtime, metrics
+        self.lease_seconds = lease
+        self.wait_seconds = lease * (1 + DRIFT_SECONDS / LEASE_SECONDS)
+        self._asking = runtime.lock()
+        # Together, so that nobody takes an old view for one under a new lease.
+        self._held: tuple[View, float] | None = None
+        self._ask_again_at = runtime.monotonic()
+        self._out_since: dict[tuple[str, int], float] = {}
+
+    def current(self, call: Call) -> View:
+        """Under a lease that holds now. Raises `Unavailable` where the store does not answer or holds nothing."""
+        held = self._held
+        if held is not None and self._runtime.monotonic() < held[1]:
+            return held[0]
+        call.remaining()
+        with self._asking:
+            held = self._held
+            if held is not None and self._runtime.monotonic() < held[1]:
+                return held[0]
+            if self._runtime.monotonic() < self._ask_again_at:
+                raise Unavailable("the store of cache nodes")
+            try:
+                return self._ask(call)
+            except MurmurationError:
+                self._ask_again_at = self._runtime.monotonic() + UNANSWERED_SECONDS
+                raise
+
+    def refresh(self, call: Call) -> View:
+        """Asks though the lease may still hold."""
+        with self._asking:
+            return self._ask(call)
+
+    def change(self, call: Call, next_state: Callable[[ClusterState], ClusterState | None]) -> bool:
+        """Stores what `next_state` makes of the state that is stored, unless it is None: then somebody else has changed
+        it. Either way the view is that of now; answers whether this changed it. Raises `Unavailable`."""
+        for _ in range(ATTEMPTS):
+            with self._asking:
+                wanted = next_state(self._ask(call).state)
+                if wanted is None:
+                    return False
+                asked = self._runtime.monotonic()
+                if self._store.replace(call.within(ASK_SECONDS), wanted):
+                    self._adopt(wanted, asked)
+                    return True
+        raise Unavailable("the store of cache nodes (others change it all the time)")
+
+    def take_out(self, node: str, generation: int) -> None:
+        """After a failed write; in time of the process's own, so that others do not meet that node again."""
+        call = Call.background(self._runtime, ASK_SECONDS * 2)
+        if self.change(call, lambda state: state.taken_out(node, generation)):
+            self._metrics.cache_node_changes.labels("out").inc()
+
+    def await_out(self, call: Call, node: str, generation: int) -> None:
+        """Until no lease from before is left, wherever it is held. Raises `DeadlineExceeded` at once where the call has
+        not that much time."""
+        left = self.wait_seconds - self.out_for(node, generation)
+        if left <= 0:
+            return
+        if left > call.remaining():
+            raise DeadlineExceeded
+        self._runtime.sleep(left)
+
+    def out_for(self, node: str, generation: int) -> float:
+        """For how many seconds, at least, the node has been out: since this process has known."""
+        now = self._runtime.monotonic()
+        return now - self._out_since.get((node, generation), now)
+
+    def _ask(self, call: Call) -> View:
+        asked = self._runtime.monotonic()
+        state = self._store.read(call.within(ASK_SECONDS))
+        if state is None:
+            raise Unavailable("the store of cache nodes (it names none yet)")
+        return self._adopt(state, asked)
+
+    def _adopt(self, state: ClusterState, asked: float) -> View:
+        now = self._runtime.monotonic()
+        view, until = self._held or (None, 0.0)
+        if view is None or state.version > view.state.version:
+            out = {(name, node.generation) for name, node in state.nodes.items() if not node.is_in}
+            self._out_since = {key: self._out_since.get(key, now) for key in out}
+            view, until = self._made(state, now), 0.0
+        self._held = (view, max(until, asked + self.lease_seconds))
+        return view
+
+    def _made(self, state: ClusterState, now: float) -> View:
+        return View(
+            state,
+            self._ring(state.reading),
+            self._ring(state.also_written) if state.also_written else None,
+            {name: zlib.crc32(f"{name} {node.generation}".encode()) for name, node in state.nodes.items()},
+            now,
+        )
+
+    def _ring(self, nodes: tuple[str, ...]) -> Ring:
+        held = self._held
+        for ring in (held[0].reading, held[0].also_written) if held else ():
+            if ring is not None and ring.nodes == nodes:
+                return ring
+        return Ring(nodes)

