@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from murmuration_server.cache.cluster_state import ClusterState, NodeState, first_state
+from murmuration_server.cache.cluster_state import ClusterState, NodeState, Status, first_state
 from murmuration_server.cache.nodes import NodeStateStore
 from murmuration_server.platform.call import Call
 from tests.support.contract_adapters import NODE_STATE_STORES
@@ -29,7 +29,7 @@ def test_at_first_there_is_none(store: NodeStateStore, call: Call) -> None:
 def test_a_state_comes_back_whole(store: NodeStateStore, call: Call) -> None:
     assert store.replace(call, FIRST)
     assert store.read(call) == FIRST
-    assert FIRST.nodes == {"a:1": NodeState(True, 7), "b:2": NodeState(True, 7)}
+    assert FIRST.nodes == {"a:1": NodeState(Status.IN, 7), "b:2": NodeState(Status.IN, 7)}
     changing = FIRST.changing_to(["b:2", "c:3"], lambda: 2**40)
     assert changing is not None
     for state in (changing, out(FIRST, "a:1")):
@@ -60,7 +60,9 @@ def test_another_process_sees_what_was_answered(open_store: Callable[[], NodeSta
     assert one.replace(call, state)
     for turn in range(6):
         assert (other, one)[turn % 2].read(call) == state
-        changed = state.taken_out("a:1", 7 + turn // 2) or state.readmitted("a:1", 7 + turn // 2)
+        held = state.nodes["a:1"]
+        step = (state.taken_out, state.brought_back, state.readmitted)[turn % 3]
+        changed = step("a:1", held.generation)
         assert changed is not None
         assert (one, other)[turn % 2].replace(call, changed)
         state = changed

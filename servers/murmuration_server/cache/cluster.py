@@ -1,8 +1,9 @@
 """The cache over several nodes: a consistent-hash ring says which, and the states of nodes whether one may be used.
 
 A failed read is a miss. A write that must be seen and fails, after one retry, takes its node out for all processes,
-waits until nobody reads there any more, and is then done. The node comes back later, empty: its generation, which is
-part of every key, is another. While members change, what is written goes to the old owner and to the new one.
+waits until nobody reads there any more, and is then done. The node comes back empty: its generation, which is part of
+every key, is another. Until all know that it is back, it is written and not read. While members change, what is written
+goes to the old owner and to the new one.
 
 The lease is looked at within each call, so after the store write that the call makes seen. (Model-checked: a writer who
 looks before his store write deletes under a generation that is no longer read.)
@@ -12,8 +13,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from murmuration_server.cache.breaker import Breaker
+from murmuration_server.cache.cluster_state import NodeState, Status
 from murmuration_server.cache.cluster_view import ClusterView, View
 from murmuration_server.cache.port import Cached, CacheKey, CacheStore
 from murmuration_server.platform.call import Call
@@ -39,15 +42,23 @@ class Located:
     """Where a user's entries are kept."""
 
     node: str
-    is_in: bool
+    status: Status
     generation: int
+
+
+class NodeStore(CacheStore, Protocol):
+    """Of one node."""
+
+    def close(self) -> None:
+        """Ends its connections; a call under way fails. It may be used again."""
+        ...
 
 
 @dataclass(frozen=True)
 class Link:
     """The way to one node. `store` speaks to that node alone, and raises `Unavailable` where it does not answer."""
 
-    store: CacheStore
+    store: NodeStore
     breaker: Breaker
 
 
@@ -57,7 +68,7 @@ class ClusterCache:
     def __init__(
         self,
         view: ClusterView,
-        connect: Callable[[str], CacheStore],
+        connect: Callable[[str], NodeStore],
         runtime: Runtime,
         metrics: Metrics,
         settings: MemcachedSettings,
@@ -121,7 +132,7 @@ class ClusterCache:
     def locate(self, call: Call, ring_id: int) -> Located:
         """Raises `Unavailable` where the states are not known."""
         node, state = self._view.current(call).owner(ring_id)
-        return Located(node, state.is_in, state.generation)
+        return Located(node, state.status, state.generation)
 
     def answers(self, call: Call, node: str) -> bool:
         """Whether this process reaches the node."""
@@ -135,14 +146,14 @@ class ClusterCache:
         with self._lock:
             links, self._links = self._links, {}
         for link in links.values():
-            _close(link)
+            link.store.close()
 
     def forget(self, members: Mapping[str, object]) -> None:
         """Ends the connections to nodes that are no members."""
         with self._lock:
             gone = [self._links.pop(node) for node in list(self._links) if node not in members]
         for link in gone:
-            _close(link)
+            link.store.close()
 
     def _get(self, call: Call, view: View, node: str, keys: Sequence[CacheKey]) -> dict[CacheKey, Cached]:
         state, link = view.state.nodes[node], self._link(node)
@@ -181,12 +192,16 @@ class ClusterCache:
         raise Unavailable("the cache (its nodes change all the time)")
 
     def _write_to(self, call: Call, view: View, node: str, key: CacheKey, work: Write) -> bool:
-        """Answers whether it is done there: written, or the node out and no lease from before left. Otherwise the node
-        is out, or its state is another than in this view."""
+        """Answers whether it is done there. If not, the node is out by now, or its state is not that of this view."""
         state = view.state.nodes[node]
-        if not state.is_in:
-            self._view.await_out(call, node, state.generation)
+        if state.status is Status.OUT or self._written(call, node, state, key, work):
+            if not state.is_in:
+                self._view.await_leases(call, node, state)
             return True
+        self._view.take_out(node, state.generation)
+        return False
+
+    def _written(self, call: Call, node: str, state: NodeState, key: CacheKey, work: Write) -> bool:
         link, named = self._link(node), _named(key, state.generation)
         own = replace(call, deadline=max(call.deadline, self._runtime.monotonic() + WRITE_SECONDS))
         for _ in range(TRIES):
@@ -197,7 +212,6 @@ class ClusterCache:
             else:
                 link.breaker.succeeded()
                 return True
-        self._view.take_out(node, state.generation)
         return False
 
     def _failed(self, link: Link, operation: str, error: MurmurationError) -> None:
@@ -224,9 +238,3 @@ def _named(key: CacheKey, generation: int) -> CacheKey:
 
 def _delete(store: CacheStore, call: Call, named: CacheKey) -> None:
     store.delete(call, named)
-
-
-def _close(link: Link) -> None:
-    close = getattr(link.store, "close", None)
-    if close is not None:
-        close()

@@ -24,10 +24,29 @@ class Phase(enum.StrEnum):
     """`reading` are the new members; what is written goes to the old owner as well."""
 
 
+class Status(enum.StrEnum):
+    """Of a node. OUT becomes BACK under the next generation, and BACK becomes IN a lease later."""
+
+    IN = "in"
+    OUT = "out"
+    """Neither read nor written."""
+    BACK = "back"
+    """Written, not read: some process may still hold that it is out, and write past it."""
+
+
 @dataclass(frozen=True, slots=True)
 class NodeState:
-    is_in: bool
+    status: Status
     generation: int
+
+    @property
+    def is_in(self) -> bool:
+        return self.status is Status.IN
+
+    @property
+    def failed_generation(self) -> int:
+        """The one that was taken out, of a node that is not in."""
+        return self.generation - (self.status is Status.BACK)
 
 
 @dataclass(frozen=True)
@@ -41,12 +60,23 @@ class ClusterState:
     phase: Phase = field(default=Phase.STEADY)
 
     def taken_out(self, node: str, generation: int) -> ClusterState | None:
-        """None where it is not in at that generation: somebody else has changed it."""
-        return self._changed(node, NodeState(True, generation), NodeState(False, generation))
+        """None where it is not written at that generation any more: somebody else has changed it."""
+        held = self.nodes.get(node)
+        if held is None or held.status is Status.OUT or held.generation != generation:
+            return None
+        return self._with(node, NodeState(Status.OUT, generation))
+
+    def brought_back(self, node: str, generation: int) -> ClusterState | None:
+        """To be written, under the next generation; None where it is not out at that one."""
+        if self.nodes.get(node) != NodeState(Status.OUT, generation):
+            return None
+        return self._with(node, NodeState(Status.BACK, generation + 1))
 
     def readmitted(self, node: str, generation: int) -> ClusterState | None:
-        """In again, under the next generation; None where it is not out at that one."""
-        return self._changed(node, NodeState(False, generation), NodeState(True, generation + 1))
+        """To be read as well; None where it is not back at that generation."""
+        if self.nodes.get(node) != NodeState(Status.BACK, generation):
+            return None
+        return self._with(node, NodeState(Status.IN, generation))
 
     def changing_to(self, members: Sequence[str], generation: Callable[[], int]) -> ClusterState | None:
         """A change of members begun; None where one is under way, or there is nothing to change.
@@ -56,7 +86,10 @@ class ClusterState:
         if self.phase is not Phase.STEADY or set(members) == set(self.reading):
             return None
         wanted = _members(members)
-        nodes = {**self.nodes, **{node: NodeState(True, generation()) for node in wanted if node not in self.nodes}}
+        nodes = {
+            **self.nodes,
+            **{node: NodeState(Status.IN, generation()) for node in wanted if node not in self.nodes},
+        }
         return replace(self, version=self.version + 1, nodes=nodes, also_written=wanted, phase=Phase.BEGUN)
 
     def advanced(self) -> ClusterState | None:
@@ -72,30 +105,28 @@ class ClusterState:
     def encode(self) -> str:
         document = {
             "version": self.version,
-            "nodes": {name: [node.is_in, node.generation] for name, node in self.nodes.items()},
+            "nodes": {name: [node.status, node.generation] for name, node in self.nodes.items()},
             "reading": self.reading,
             "also_written": self.also_written,
             "phase": self.phase,
         }
         return json.dumps(document, sort_keys=True)
 
-    def _changed(self, node: str, held: NodeState, then: NodeState) -> ClusterState | None:
-        if self.nodes.get(node) != held:
-            return None
-        return replace(self, version=self.version + 1, nodes={**self.nodes, node: then})
+    def _with(self, node: str, state: NodeState) -> ClusterState:
+        return replace(self, version=self.version + 1, nodes={**self.nodes, node: state})
 
 
 def first_state(members: Sequence[str], generation: Callable[[], int]) -> ClusterState:
     """All members in, each under a generation that was never used."""
     names = _members(members)
-    return ClusterState(1, {node: NodeState(True, generation()) for node in names}, names)
+    return ClusterState(1, {node: NodeState(Status.IN, generation()) for node in names}, names)
 
 
 def decode(text: str) -> ClusterState:
     document = json.loads(text)
     return ClusterState(
         document["version"],
-        {name: NodeState(*node) for name, node in document["nodes"].items()},
+        {name: NodeState(Status(node[0]), node[1]) for name, node in document["nodes"].items()},
         tuple(document["reading"]),
         tuple(document["also_written"]),
         Phase(document["phase"]),

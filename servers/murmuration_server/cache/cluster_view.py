@@ -63,7 +63,8 @@ class ClusterView:
         # Together, so that nobody takes an old view for one under a new lease.
         self._held: tuple[View, float] | None = None
         self._ask_again_at = runtime.monotonic()
-        self._out_since: dict[tuple[str, int], float] = {}
+        self._since: dict[tuple[str, NodeState], float] = {}
+        self._failed_since: dict[tuple[str, int], float] = {}
 
     def current(self, call: Call) -> View:
         """Under a lease that holds now. Raises `Unavailable` where the store does not answer or holds nothing."""
@@ -108,20 +109,21 @@ class ClusterView:
         if self.change(call, lambda state: state.taken_out(node, generation)):
             self._metrics.cache_node_changes.labels("out").inc()
 
-    def await_out(self, call: Call, node: str, generation: int) -> None:
-        """Until no lease from before is left, wherever it is held. Raises `DeadlineExceeded` at once where the call has
-        not that much time."""
-        left = self.wait_seconds - self.out_for(node, generation)
+    def await_leases(self, call: Call, node: str, state: NodeState) -> None:
+        """Of a node that is not in: until no lease is left, wherever it is held, under which it was. Raises
+        `DeadlineExceeded` at once where the call has not that much time."""
+        now = self._runtime.monotonic()
+        left = self.wait_seconds - (now - self._failed_since.get((node, state.failed_generation), now))
         if left <= 0:
             return
         if left > call.remaining():
             raise DeadlineExceeded
         self._runtime.sleep(left)
 
-    def out_for(self, node: str, generation: int) -> float:
-        """For how many seconds, at least, the node has been out: since this process has known."""
+    def seconds_in(self, node: str, state: NodeState) -> float:
+        """For how long, at least, the node has been in this state: since this process has known."""
         now = self._runtime.monotonic()
-        return now - self._out_since.get((node, generation), now)
+        return now - self._since.get((node, state), now)
 
     def _ask(self, call: Call) -> View:
         asked = self._runtime.monotonic()
@@ -134,8 +136,9 @@ class ClusterView:
         now = self._runtime.monotonic()
         view, until = self._held or (None, 0.0)
         if view is None or state.version > view.state.version:
-            out = {(name, node.generation) for name, node in state.nodes.items() if not node.is_in}
-            self._out_since = {key: self._out_since.get(key, now) for key in out}
+            self._since = {key: self._since.get(key, now) for key in state.nodes.items()}
+            failed = [(name, node.failed_generation) for name, node in state.nodes.items() if not node.is_in]
+            self._failed_since = {key: self._failed_since.get(key, now) for key in failed}
             view, until = self._made(state, now), 0.0
         self._held = (view, max(until, asked + self.lease_seconds))
         return view

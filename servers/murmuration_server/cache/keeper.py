@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from murmuration_server.cache.cluster import ClusterCache
-from murmuration_server.cache.cluster_state import Phase, first_state
+from murmuration_server.cache.cluster_state import NodeState, Phase, Status, first_state
 from murmuration_server.cache.cluster_view import ClusterView, View
 from murmuration_server.cache.nodes import NodeStateStore
 from murmuration_server.platform.call import Call
@@ -17,9 +17,10 @@ from murmuration_server.platform.runtime import Runtime
 
 GENERATION_BITS = 40
 """Of a first generation, drawn at random: a node may still hold what an earlier installation left there."""
-LONGEST_REST_SECONDS = 60.0
+FIRST_REST_SECONDS, LONGEST_REST_SECONDS = 0.3, 60.0
+"""How long a node that was taken out is left alone."""
 FLAPPING_SECONDS = 300.0
-"""A node that was let in again less than this ago rests twice as long as the last time."""
+"""A node that was brought back less than this ago rests twice as long as the last time."""
 
 
 class ClusterKeeper:
@@ -37,7 +38,7 @@ class ClusterKeeper:
         self._view, self._store, self._cache, self._wanted = view, store, cache, wanted
         self._runtime, self._metrics = runtime, metrics
         self._proposed: tuple[str, ...] | None = None
-        self._rests: dict[tuple[str, int], float] = {}
+        self._rests: dict[tuple[str, NodeState], float] = {}
         self._last_rest: dict[str, tuple[float, float]] = {}
 
     def run_once(self, call: Call) -> bool:
@@ -45,25 +46,32 @@ class ClusterKeeper:
             self._store.replace(call, first_state(self._wanted(), self._new_generation))
         view = self._view.refresh(call)
         self._cache.forget(view.state.nodes)
+        self._bring_back(call, view)
         self._readmit(call, view)
         self._advance(call, view)
         self._propose(call, view)
         return False
 
-    def _readmit(self, call: Call, view: View) -> None:
-        out = {(name, node.generation) for name, node in view.state.nodes.items() if not node.is_in}
+    def _bring_back(self, call: Call, view: View) -> None:
+        out = {(name, node) for name, node in view.state.nodes.items() if node.status is Status.OUT}
         self._rests = {key: rest for key, rest in self._rests.items() if key in out}
-        for name, generation in sorted(out):
-            rest = self._rests.setdefault((name, generation), self._rest(name))
-            if self._view.out_for(name, generation) < rest or not self._cache.answers(call, name):
+        for name, node in sorted(out):
+            rest = self._rests.setdefault((name, node), self._rest(name))
+            if self._view.seconds_in(name, node) >= rest and self._cache.answers(call, name):
+                self._last_rest[name] = (self._runtime.monotonic(), rest)
+                self._view.change(call, lambda state, name=name, node=node: state.brought_back(name, node.generation))  # type: ignore[misc]
+
+    def _readmit(self, call: Call, view: View) -> None:
+        """A lease after it has come back: until then somebody may hold that it is out, and write past it."""
+        for name, node in view.state.nodes.items():
+            if node.status is not Status.BACK or self._view.seconds_in(name, node) < self._view.wait_seconds:
                 continue
-            if self._view.change(call, lambda state, n=name, g=generation: state.readmitted(n, g)):  # type: ignore[misc]
+            if self._view.change(call, lambda state, name=name, node=node: state.readmitted(name, node.generation)):  # type: ignore[misc]
                 self._metrics.cache_node_changes.labels("in").inc()
-            self._last_rest[name] = (self._runtime.monotonic(), rest)
 
     def _rest(self, name: str) -> float:
-        """Longer than a lease: nobody may still read under the old generation as if nothing had been."""
-        rest = self._view.wait_seconds
+        """Jittered, so that not all processes try at once; twice the last one where the node was back a moment ago."""
+        rest = FIRST_REST_SECONDS
         ended, last = self._last_rest.get(name, (float("-inf"), 0.0))
         if self._runtime.monotonic() - ended < FLAPPING_SECONDS:
             rest = min(LONGEST_REST_SECONDS, 2 * last)

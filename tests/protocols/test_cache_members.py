@@ -1,0 +1,212 @@
+"""Members of the cache change: in three phases, in which what is written goes to the old owner and to the new one."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+import pytest
+
+from murmuration_server.cache.cluster_state import ClusterState, Phase
+from murmuration_server.platform.errors import MurmurationError
+from tests.protocols.history import History
+from tests.protocols.nodes_bench import NodesBench, Process, moves_to, run
+
+OLD, NEW = ("a:1", "b:2"), ("a:1", "b:2", "c:3")
+ID = moves_to("c:3", OLD, NEW)
+SEEDS = 30
+
+
+def change_members(bench: NodesBench, *processes: Process) -> None:
+    """The processes have the new configuration; nothing has happened yet."""
+    for process in processes:
+        process.keep()
+    bench.configured = NEW
+
+
+def keep_until(bench: NodesBench, process: Process, phase: Phase) -> None:
+    while bench.state.phase is not phase:
+        process.keep()
+        bench.runtime.sleep(0.2)
+
+
+def test_members_change_and_every_node_is_used() -> None:
+    def main(bench: NodesBench) -> None:
+        process = bench.process()
+        bench.facts[ID] = b"old"
+        change_members(bench, process)
+        assert process.read(ID) == b"old"
+        keep_until(bench, process, Phase.BEGUN)
+        assert bench.state.reading == OLD
+        keep_until(bench, process, Phase.SWAPPED)
+        assert bench.state.reading == NEW
+        keep_until(bench, process, Phase.STEADY)
+        assert process.read(ID) == b"old"
+        assert process.store.locate(bench.call(), ID).node == "c:3"
+        assert bench.node("c:3")._entries
+
+    run(1, main, OLD)
+
+
+@pytest.mark.parametrize("how", ["change", "edit"])
+@pytest.mark.parametrize("ahead", ["reader", "writer"])
+@pytest.mark.parametrize("phase", [Phase.BEGUN, Phase.SWAPPED, Phase.STEADY])
+def test_who_writes_and_who_reads_may_be_a_phase_apart(how: str, ahead: str, phase: Phase) -> None:
+    """One still holds the phase before, under a lease that has just begun; both have the entry in the cache."""
+
+    def main(bench: NodesBench) -> None:
+        keeper, behind, before = (bench.process() for _ in range(3))
+        bench.facts[ID] = b"old"
+        change_members(bench, keeper)
+        last = {Phase.BEGUN: Phase.STEADY, Phase.SWAPPED: Phase.BEGUN, Phase.STEADY: Phase.SWAPPED}[phase]
+        if phase is not Phase.BEGUN:
+            keep_until(bench, keeper, Phase.BEGUN)
+            keep_until(bench, keeper, last)
+        while bench.state.phase is last:
+            behind.view.refresh(bench.call())
+            bench.runtime.sleep(0.2)
+            keeper.keep()
+        before.view.refresh(bench.call())
+        for process in (behind, before):
+            assert [process.read(ID), process.read(ID)] == [b"old", b"old"]
+        assert behind.view.current(bench.call()).state.phase is last
+        assert before.view.current(bench.call()).state.phase is phase
+        reader, writer = (before, behind) if ahead == "reader" else (behind, before)
+        getattr(writer, how)(ID, b"new")
+        for process in (reader, writer):
+            assert process.read(ID) == b"new"
+
+    run(1, main, OLD)
+
+
+def test_a_phase_lasts_until_all_have_it() -> None:
+    """Sooner, one would still write to the old owner alone while another reads at the new one."""
+
+    def main(bench: NodesBench) -> None:
+        keeper, writer, reader = (bench.process() for _ in range(3))
+        bench.facts[ID] = b"old"
+        change_members(bench, keeper)
+        writer.view.refresh(bench.call())
+        for _ in range(8):
+            keeper.keep()
+            bench.runtime.sleep(0.2)
+        reader.view.refresh(bench.call())
+        assert [reader.read(ID), reader.read(ID)] == [b"old", b"old"]
+        writer.change(ID, b"new")
+        assert reader.read(ID) == b"new"
+
+    run(1, main, OLD)
+
+
+def test_a_node_that_was_a_member_before_comes_back_empty() -> None:
+    def main(bench: NodesBench) -> None:
+        process = bench.process()
+        bench.configured = NEW
+        bench.facts[ID] = b"old"
+        for members in (NEW, OLD, NEW):
+            bench.configured = members
+            process.keep()
+            process.keep()
+            keep_until(bench, process, Phase.STEADY)
+            if members == OLD:
+                process.change(ID, b"new")
+            assert process.read(ID) == bench.facts[ID]
+
+    run(1, main, NEW)
+
+
+def test_who_has_an_old_configuration_changes_nothing_back() -> None:
+    """While a configuration is rolled out, processes with the old one start, and keep on."""
+
+    def main(bench: NodesBench) -> None:
+        process = bench.process()
+        change_members(bench, process)
+        keep_until(bench, process, Phase.BEGUN)
+        keep_until(bench, process, Phase.STEADY)
+        bench.configured = OLD
+        late = bench.process()
+        for _ in range(20):
+            late.keep()
+            bench.runtime.sleep(0.3)
+        assert (bench.state.reading, bench.state.phase) == (NEW, Phase.STEADY)
+
+    run(1, main, OLD)
+
+
+def test_a_change_is_finished_by_others_when_its_beginner_dies() -> None:
+    def main(bench: NodesBench) -> None:
+        beginner, other = bench.process(), bench.process()
+        change_members(bench, beginner)
+        keep_until(bench, beginner, Phase.BEGUN)
+        keep_until(bench, other, Phase.STEADY)
+        assert bench.state.reading == NEW
+
+    run(1, main, OLD)
+
+
+def test_a_change_is_seen_after_it_while_members_come_and_go() -> None:
+    """Writers, editors and readers, pauses, ways that are cut; members change all the time."""
+
+    def main(bench: NodesBench, seed: int) -> None:
+        runtime = bench.runtime
+        history: History[int, bytes] = History({ID: b""})
+        processes = [bench.process() for _ in range(3)]
+        for process in processes:
+            process.keep()
+        ended: list[str] = []
+
+        def pause(*_arguments: object) -> None:
+            if runtime.random.random() < 0.05:
+                runtime.sleep(runtime.random.uniform(0, 4))
+
+        labels = ["nodes.read", "nodes.replace", "node.delete", "node.get_many", "node.add", "node.cas", "facts.write"]
+        runtime.hooks.update(dict.fromkeys([*labels, "facts.read"], pause))
+
+        def writer(number: int) -> None:
+            for turn in range(5):
+                value = b"%d.%d" % (number, turn)
+                work = processes[number].edit if runtime.random.random() < 0.5 else processes[number].change
+                with contextlib.suppress(MurmurationError):
+                    history.change(f"writer {number}", ID, value, lambda value=value, work=work: work(ID, value))
+                runtime.sleep(runtime.random.uniform(0, 2.5))
+            ended.append("writer")
+
+        def reader(number: int) -> None:
+            while not ended:
+                history.read(f"reader {number}", lambda: {ID: processes[number].read(ID)})
+                runtime.sleep(runtime.random.uniform(0, 0.4))
+
+        def operator() -> None:
+            while not ended:
+                bench.configured = NEW if bench.configured == OLD else OLD
+                way = runtime.random.choice(processes).way(runtime.random.choice(NEW))
+                way.cut = runtime.random.random() < 0.3
+                runtime.sleep(runtime.random.uniform(0, 3))
+                way.cut = False
+
+        tasks: list[Any] = [runtime.spawn("writer", lambda: writer(0))]
+        tasks += [runtime.spawn(f"reader-{n}", lambda n=n: reader(n)) for n in range(3)]  # type: ignore[misc]
+        tasks += [processes[n].keep_on(f"keeper-{n}", lambda: bool(ended)) for n in range(3)]
+        tasks.append(runtime.spawn("operator", operator))
+        for task in tasks:
+            task.join()
+
+    for seed in range(SEEDS):
+        run(seed, lambda bench, seed=seed: main(bench, seed), OLD)  # type: ignore[misc]
+
+
+def test_an_old_state_is_not_changed_twice() -> None:
+    def main(bench: NodesBench) -> None:
+        state = bench.state
+        begun = state.changing_to(NEW, lambda: 5)
+        assert begun is not None
+        assert begun.changing_to(OLD, lambda: 6) is None, "one change at a time"
+        assert state.changing_to(OLD, lambda: 5) is None, "nothing to change"
+        assert state.advanced() is None
+        swapped = begun.advanced()
+        assert swapped is not None
+        steady = swapped.advanced()
+        assert isinstance(steady, ClusterState)
+        assert (steady.reading, steady.also_written, set(steady.nodes)) == (NEW, (), set(NEW))
+
+    run(1, main, OLD)
