@@ -1,6 +1,6 @@
 """`python -m murmuration_server` is `murmurd`."""
 
-from murmuration_server.cli import main
+from murmuration_server.cli.app import main
 
 if __name__ == "__main__":
     main()

@@ -1,0 +1,1 @@
+"""`murmurd`, the operator's program: a file for each command, put together in app.py."""

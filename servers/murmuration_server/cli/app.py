@@ -1,0 +1,28 @@
+"""The commands of `murmurd`, put together.
+
+A command is a function in a file of its own, named as the command is; its docstring is its help. Here it gets one line.
+What only that command needs is imported inside the function, so that `murmurd --help` stays quick.
+"""
+
+from __future__ import annotations
+
+import typer
+
+from murmuration_server.cli import demo, serve, up, version
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Runs Murmuration. Begin with `murmurd up`, then use `murmur` to post, follow and read; `murmurd demo` shows "
+    "what the system does in a minute.",
+)
+
+app.command()(up.up)
+app.command(hidden=True)(serve.serve)
+app.command()(demo.demo)
+app.command()(version.version)
+
+
+def main() -> None:
+    """Runs the command line."""
+    app(prog_name="murmurd")
