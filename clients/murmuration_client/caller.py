@@ -1,71 +1,43 @@
-"""How a call is made: for whom, by when, over which channel. The methods of every service go through here."""
+"""How the synchronous client makes a call. The methods of every service go through here."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from itertools import islice
-from typing import TypeVar
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 import grpc
 
-from murmuration.admin.v1.admin_pb2_grpc import AdminServiceStub
-from murmuration.v1.graph_pb2_grpc import GraphServiceStub
-from murmuration.v1.timeline_pb2_grpc import TimelineServiceStub
-from murmuration.v1.tweet_pb2_grpc import TweetServiceStub
-from murmuration.v1.user_pb2_grpc import UserServiceStub
+from murmuration_client.operation import Operation, Stubs
 from murmuration_client.status import from_rpc
+from murmuration_client.terms import Metadata, Terms
 
-ACTOR_METADATA = "murmuration-actor-id"
-MAX_ID = 2**63 - 1
-MAX_TIMEOUT_SECONDS = 24 * 60 * 60.0
-MAX_BATCH = 200  # ids in one BatchGet call
-
-_Request = TypeVar("_Request")
-_Response = TypeVar("_Response")
-_Item = TypeVar("_Item")
-
-
-class Stubs:
-    """The generated stubs over one channel, made once."""
-
-    def __init__(self, channel: grpc.Channel) -> None:
-        self.users = UserServiceStub(channel)
-        self.tweets = TweetServiceStub(channel)
-        self.graph = GraphServiceStub(channel)
-        self.timeline = TimelineServiceStub(channel)
-        self.admin = AdminServiceStub(channel)
+_Answer = TypeVar("_Answer")
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Everything a call needs but its method and its request.
+    """Everything a call needs but its operation. token: called for each call; answers a bearer token."""
 
-    actor_id: the user for whom calls act, or None. timeout: seconds, for a call with all its attempts.
-    Raises ValueError for an actor_id or a timeout out of range.
-    """
-
-    target: str
+    terms: Terms
     stubs: Stubs
-    actor_id: int | None
-    timeout: float
-    new_request_id: Callable[[], str]
+    token: Callable[[], str] | None
 
-    def __post_init__(self) -> None:
-        if self.actor_id is not None and not 0 < self.actor_id <= MAX_ID:
-            raise ValueError(f"actor_id must be from 1 to 2^63-1, not {self.actor_id}")
-        if not 0 < self.timeout <= MAX_TIMEOUT_SECONDS:
-            raise ValueError(f"timeout must be above 0 and at most {MAX_TIMEOUT_SECONDS:g} s, not {self.timeout}")
+    def metadata(self) -> Metadata:
+        return self.terms.metadata(None if self.token is None else self.token())
 
-    def metadata(self) -> tuple[tuple[str, str], ...]:
-        return () if self.actor_id is None else ((ACTOR_METADATA, str(self.actor_id)),)
-
-    def call(self, method: grpc.UnaryUnaryMultiCallable[_Request, _Response], request: _Request) -> _Response:
+    def run(self, operation: Operation[_Answer]) -> _Answer:
         """Makes a unary call with actor and deadline; raises MurmurationError."""
+        metadata = self.metadata()
         try:
-            return method(request, timeout=self.timeout, metadata=self.metadata())
+            response = operation.method(self.stubs)(operation.request, timeout=self.terms.timeout, metadata=metadata)
         except grpc.RpcError as error:
-            raise from_rpc(error, self.target, self.timeout) from error
+            raise from_rpc(error, self.terms.target, self.terms.timeout) from error
+        return operation.answer(response)
+
+    def on_terms(self, **changes: Any) -> Caller:
+        """The same channel on other terms."""
+        return replace(self, terms=replace(self.terms, **changes))
 
 
 class Calls:
@@ -74,9 +46,5 @@ class Calls:
     def __init__(self, caller: Caller) -> None:
         self._caller = caller
 
-
-def in_batches(items: Iterable[_Item], size: int) -> Iterator[list[_Item]]:
-    """Lists of `size` items, the last one shorter; itertools.batched for Python 3.11."""
-    iterator = iter(items)
-    while batch := list(islice(iterator, size)):
-        yield batch
+    def _request_id(self, given: str | None) -> str:
+        return given or self._caller.terms.new_request_id()

@@ -1,4 +1,4 @@
-"""The channel to a server: its options, in one place."""
+"""The channel to a server: its options, in one place, for both kinds of channel."""
 
 from __future__ import annotations
 
@@ -6,39 +6,38 @@ from collections.abc import Sequence
 
 import grpc
 
+from murmuration_client.connection import ConnectionSettings
 from murmuration_client.service_config import service_config_json
 
 DEFAULT_TARGET = "127.0.0.1:7700"
-
-# 200 posts, each with four media descriptions of the greatest length, are about 5 MB.
-MAX_RECEIVE_BYTES = 16 * 1024 * 1024
-MAX_SEND_BYTES = 4 * 1024 * 1024
-
-# Pings go out only while a call is open. A server must allow them this often
-# (`grpc.http2.min_ping_interval_without_data_ms`), or it closes connections with long silent calls.
-KEEPALIVE_MS = 30_000
-KEEPALIVE_TIMEOUT_MS = 10_000
-
-RECONNECT_INITIAL_MS = 100
-RECONNECT_MAX_MS = 2_000
+USUAL_CONNECTION = ConnectionSettings()
 
 ChannelOption = tuple[str, str | int]
 
+# What grpc.intercept_channel takes; grpc has no common base for them.
+ClientInterceptor = (
+    grpc.UnaryUnaryClientInterceptor
+    | grpc.UnaryStreamClientInterceptor
+    | grpc.StreamUnaryClientInterceptor
+    | grpc.StreamStreamClientInterceptor
+)
 
-def channel_options(extra: Sequence[ChannelOption] = ()) -> list[ChannelOption]:
-    """The options of every channel, each once; those in `extra` win."""
+
+def channel_options(
+    connection: ConnectionSettings = USUAL_CONNECTION, extra: Sequence[ChannelOption] = ()
+) -> list[ChannelOption]:
+    """The options of a channel, each once; those in `extra` win."""
     options: dict[str, str | int] = {
-        "grpc.service_config": service_config_json(),
-        "grpc.enable_retries": 1,
-        # A proxy for the web (http_proxy) does not lead to a server of one's own, least of all on loopback.
-        "grpc.enable_http_proxy": 0,
-        "grpc.max_receive_message_length": MAX_RECEIVE_BYTES,
-        "grpc.max_send_message_length": MAX_SEND_BYTES,
-        "grpc.keepalive_time_ms": KEEPALIVE_MS,
-        "grpc.keepalive_timeout_ms": KEEPALIVE_TIMEOUT_MS,
-        "grpc.keepalive_permit_without_calls": 0,
-        "grpc.initial_reconnect_backoff_ms": RECONNECT_INITIAL_MS,
-        "grpc.max_reconnect_backoff_ms": RECONNECT_MAX_MS,
+        "grpc.service_config": service_config_json(connection.max_attempts),
+        "grpc.enable_retries": int(connection.max_attempts > 1),
+        "grpc.enable_http_proxy": int(connection.web_proxy),
+        "grpc.max_receive_message_length": connection.max_receive_bytes,
+        "grpc.max_send_message_length": connection.max_send_bytes,
+        "grpc.keepalive_time_ms": _ms(connection.keepalive_seconds),
+        "grpc.keepalive_timeout_ms": _ms(connection.keepalive_timeout_seconds),
+        "grpc.keepalive_permit_without_calls": int(connection.keepalive_without_calls),
+        "grpc.initial_reconnect_backoff_ms": _ms(connection.reconnect_initial_seconds),
+        "grpc.max_reconnect_backoff_ms": _ms(connection.reconnect_max_seconds),
     }
     options.update(extra)
     return list(options.items())
@@ -48,14 +47,21 @@ def open_channel(
     target: str,
     *,
     credentials: grpc.ChannelCredentials | None = None,
+    connection: ConnectionSettings = USUAL_CONNECTION,
     options: Sequence[ChannelOption] = (),
+    interceptors: Sequence[ClientInterceptor] = (),
 ) -> grpc.Channel:
     """A channel to `target` ("host:port", or any gRPC name), plain text without credentials.
 
-    It connects at its first call. Raises ValueError for an empty target.
+    It connects at its first call. interceptors: the first one is the outermost.
     """
-    if not target:
-        raise ValueError("target must name a server, for example 127.0.0.1:7700")
+    chosen = channel_options(connection, options)
     if credentials is None:
-        return grpc.insecure_channel(target, options=channel_options(options))
-    return grpc.secure_channel(target, credentials, options=channel_options(options))
+        channel = grpc.insecure_channel(target, options=chosen)
+    else:
+        channel = grpc.secure_channel(target, credentials, options=chosen)
+    return grpc.intercept_channel(channel, *interceptors) if interceptors else channel
+
+
+def _ms(seconds: float) -> int:
+    return round(seconds * 1000)

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from types import TracebackType
+from typing import Any
 
 import grpc
 
 from murmuration_client.admin import AdminCalls
-from murmuration_client.caller import Caller, Stubs
-from murmuration_client.channel import DEFAULT_TARGET, ChannelOption, open_channel
+from murmuration_client.caller import Caller
+from murmuration_client.channel import (
+    DEFAULT_TARGET,
+    USUAL_CONNECTION,
+    ChannelOption,
+    ClientInterceptor,
+    open_channel,
+)
+from murmuration_client.connection import ConnectionSettings
 from murmuration_client.graph import GraphCalls
+from murmuration_client.operation import Stubs
+from murmuration_client.terms import DEFAULT_TIMEOUT_SECONDS, Terms, check_token_is_safe, new_request_id
 from murmuration_client.timeline import TimelineCalls
 from murmuration_client.tweets import TweetCalls
 from murmuration_client.users import UserCalls
-
-DEFAULT_TIMEOUT_SECONDS = 5.0
-
-
-def _new_request_id() -> str:
-    return str(uuid.uuid4())
 
 
 class Client(UserCalls, TweetCalls, GraphCalls, TimelineCalls):
@@ -36,8 +38,12 @@ class Client(UserCalls, TweetCalls, GraphCalls, TimelineCalls):
     first call.
 
     target: "host:port", or any gRPC name. actor_id: the user for whom calls act. timeout: seconds for each call, all
-    attempts together. credentials: for TLS; without them the channel is plain text. options: further channel options.
-    new_request_id: makes the request ids (UUIDs).
+    attempts together. credentials: for TLS; without them the channel is plain text. connection: keepalive, sizes,
+    attempts. options: further channel options, which win.
+    token: called for each call, answers a bearer token; see `tokens.py:RenewedToken`. Over a network only with
+    credentials. traceparent: called for each call, answers the W3C traceparent of the span around it, or None.
+    interceptors: grpc's, the first one outermost; each sees a call once, whatever its attempts.
+    new_request_id: makes the request ids (UUIDs). Raises ValueError for what cannot be.
     """
 
     def __init__(
@@ -47,20 +53,30 @@ class Client(UserCalls, TweetCalls, GraphCalls, TimelineCalls):
         actor_id: int | None = None,
         timeout: float = DEFAULT_TIMEOUT_SECONDS,
         credentials: grpc.ChannelCredentials | None = None,
+        connection: ConnectionSettings = USUAL_CONNECTION,
         options: Sequence[ChannelOption] = (),
-        new_request_id: Callable[[], str] = _new_request_id,
+        token: Callable[[], str] | None = None,
+        traceparent: Callable[[], str | None] | None = None,
+        interceptors: Sequence[ClientInterceptor] = (),
+        new_request_id: Callable[[], str] = new_request_id,
     ) -> None:
-        channel = open_channel(target, credentials=credentials, options=options)
-        super().__init__(Caller(target, Stubs(channel), actor_id, timeout, new_request_id))
+        terms = Terms(target, actor_id, timeout, new_request_id, traceparent)
+        check_token_is_safe(target, token, credentials)
+        channel = open_channel(
+            target, credentials=credentials, connection=connection, options=options, interceptors=interceptors
+        )
+        super().__init__(Caller(terms, Stubs(channel), token))
         self._channel: grpc.Channel | None = channel
 
     @property
     def target(self) -> str:
-        return self._caller.target
+        """Where the server is, as it was given."""
+        return self._caller.terms.target
 
     @property
     def actor_id(self) -> int | None:
-        return self._caller.actor_id
+        """The user for whom calls act, or None."""
+        return self._caller.terms.actor_id
 
     @property
     def admin(self) -> AdminCalls:
@@ -69,11 +85,11 @@ class Client(UserCalls, TweetCalls, GraphCalls, TimelineCalls):
 
     def acting_as(self, user_id: int) -> Client:
         """A client that acts for this user over the same channel. Cheap; needs no closing."""
-        return self._view(replace(self._caller, actor_id=user_id))
+        return self._view(actor_id=user_id)
 
     def with_timeout(self, seconds: float) -> Client:
         """A client with another timeout over the same channel. Cheap; needs no closing."""
-        return self._view(replace(self._caller, timeout=seconds))
+        return self._view(timeout=seconds)
 
     def close(self) -> None:
         """Closes the channel and so every view of it; calls under way raise Cancelled. On a view: does nothing."""
@@ -88,8 +104,8 @@ class Client(UserCalls, TweetCalls, GraphCalls, TimelineCalls):
     ) -> None:
         self.close()
 
-    def _view(self, caller: Caller) -> Client:
+    def _view(self, **changes: Any) -> Client:
         view = object.__new__(type(self))
-        view._caller = caller
+        view._caller = self._caller.on_terms(**changes)
         view._channel = None
         return view

@@ -90,6 +90,19 @@ class DeadlineExceeded(MurmurationError):
     creation safe to repeat."""
 
 
+class NotVisible(DeadlineExceeded):
+    """A post did not appear in a home within the time given to `wait_visible`; the message says what stands in the way
+    as far as the server's answers tell. advice: the next step for that."""
+
+    def __init__(self, message: str, *, advice: str, reason: str, code: grpc.StatusCode) -> None:
+        super().__init__(message, reason=reason, code=code)
+        self._advice = advice
+
+    @property
+    def advice(self) -> str:
+        return self._advice
+
+
 class Cancelled(MurmurationError):
     """The call was cancelled, here or on the server."""
 

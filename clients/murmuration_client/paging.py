@@ -22,16 +22,24 @@ _Page = TypeVar("_Page", bound=Page)
 
 def pages(fetch: Callable[[str], _Page]) -> Iterator[_Page]:
     """Every page, beginning with token "". Raises InternalError if the walk stands still, which would never end."""
-    token = ""
-    while True:
+    token: str | None = ""
+    while token is not None:
         page = fetch(token)
         yield page
-        if not page.next_page_token:
-            return
-        if page.next_page_token == token:
-            raise InternalError(
-                "The server answered a page with the token that was asked for, so the walk would never end.",
-                reason="INTERNAL",
-                code=grpc.StatusCode.INTERNAL,
-            )
-        token = page.next_page_token
+        token = token_after(page, token)
+
+
+def token_after(page: Page, asked: str) -> str | None:
+    """The token of the next page, None at the end. asked: the token with which this page was asked for.
+
+    Raises InternalError if they are the same.
+    """
+    if not page.next_page_token:
+        return None
+    if page.next_page_token == asked:
+        raise InternalError(
+            "The server answered a page with the token that was asked for, so the walk would never end.",
+            reason="INTERNAL",
+            code=grpc.StatusCode.INTERNAL,
+        )
+    return page.next_page_token

@@ -17,7 +17,6 @@ SERVICES = (
     "murmuration.admin.v1.AdminService",
 )
 
-MAX_ATTEMPTS = 4  # the first one included
 INITIAL_BACKOFF_SECONDS = 0.05
 MAX_BACKOFF_SECONDS = 1.0
 BACKOFF_MULTIPLIER = 3  # with the figures above: waits of 0.05, 0.15 and 0.45 s, each within 20%
@@ -28,26 +27,32 @@ MAX_TOKENS = 100
 TOKEN_RATIO = 0.1
 
 
-def service_config() -> dict[str, Any]:
-    """The config as a dict in the JSON form of grpc.service_config.ServiceConfig."""
-    return {
+def service_config(max_attempts: int) -> dict[str, Any]:
+    """The config as a dict in the JSON form of grpc.service_config.ServiceConfig.
+
+    max_attempts: of a call, the first one included; with 1 there is no retry policy, since gRPC takes none below 2.
+    """
+    config: dict[str, Any] = {
+        # Every address of a name gets its share of the calls; with one address it is that one.
         "loadBalancingConfig": [{"round_robin": {}}],
         "retryThrottling": {"maxTokens": MAX_TOKENS, "tokenRatio": TOKEN_RATIO},
-        "methodConfig": [
+    }
+    if max_attempts > 1:
+        config["methodConfig"] = [
             {
                 "name": [{"service": service} for service in SERVICES],
                 "retryPolicy": {
-                    "maxAttempts": MAX_ATTEMPTS,
+                    "maxAttempts": max_attempts,
                     "initialBackoff": f"{INITIAL_BACKOFF_SECONDS}s",
                     "maxBackoff": f"{MAX_BACKOFF_SECONDS}s",
                     "backoffMultiplier": BACKOFF_MULTIPLIER,
                     "retryableStatusCodes": ["UNAVAILABLE"],
                 },
             }
-        ],
-    }
+        ]
+    return config
 
 
-def service_config_json() -> str:
+def service_config_json(max_attempts: int) -> str:
     """The config as the channel option `grpc.service_config` takes it."""
-    return json.dumps(service_config())
+    return json.dumps(service_config(max_attempts))

@@ -1,38 +1,20 @@
-"""TimelineService: the actor's home, page by page or as one walk."""
+"""TimelineService: the actor's home, page by page, as one walk, or as it grows."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Iterator
 
-from murmuration.v1 import timeline_pb2, user_pb2
+from murmuration.v1 import timeline_pb2, tweet_pb2
 from murmuration_client.caller import Calls
+from murmuration_client.errors import MurmurationError
+from murmuration_client.home_walk import HomeWalk
+from murmuration_client.home_watch import DEFAULT_LONGEST_PAUSE_SECONDS, DEFAULT_PATIENCE_SECONDS, HomeWatch
+from murmuration_client.operations import timeline as operations
 from murmuration_client.paging import pages
+from murmuration_client.visibility import DEFAULT_WAIT_SECONDS, Waiting
 
 MAX_ITEMS_IN_A_PAGE = 100
-
-
-class HomeWalk(Iterator[timeline_pb2.HomeTimelineItem]):
-    """An iterator over a home's items, newest first, which gathers what the pages say besides.
-
-    users: every author and reposted author of the pages read so far, by id.
-    state: the state of the last page read; None before the first.
-    """
-
-    def __init__(self, responses: Iterable[timeline_pb2.ListHomeTimelineResponse]) -> None:
-        self.users: dict[int, user_pb2.User] = {}
-        self.state: timeline_pb2.TimelineState | None = None
-        self._items = self._walk(responses)
-
-    def _walk(
-        self, responses: Iterable[timeline_pb2.ListHomeTimelineResponse]
-    ) -> Iterator[timeline_pb2.HomeTimelineItem]:
-        for response in responses:
-            self.users.update((user.user_id, user) for user in response.users)
-            self.state = response.state
-            yield from response.items
-
-    def __next__(self) -> timeline_pb2.HomeTimelineItem:
-        return next(self._items)
 
 
 class TimelineCalls(Calls):
@@ -50,14 +32,9 @@ class TimelineCalls(Calls):
         same reader and the same query. Raises InvalidArgument (INVALID_PAGE_TOKEN among others), ActorRequired,
         Unavailable (the reader's relations cannot be read).
         """
-        request = timeline_pb2.ListHomeTimelineRequest(
-            page_size=page_size,
-            page_token=page_token,
-            since_tweet_id=since_tweet_id,
-            exclude_replies=exclude_replies,
-            exclude_reposts=exclude_reposts,
+        return self._caller.run(
+            operations.home_page(page_size, page_token, since_tweet_id, exclude_replies, exclude_reposts)
         )
-        return self._caller.call(self._caller.stubs.timeline.ListHomeTimeline, request)
 
     def home_walk(
         self,
@@ -89,3 +66,58 @@ class TimelineCalls(Calls):
             exclude_replies=exclude_replies,
             exclude_reposts=exclude_reposts,
         )
+
+    def watch_home(
+        self,
+        *,
+        since_tweet_id: int | None = None,
+        exclude_replies: bool = False,
+        exclude_reposts: bool = False,
+        longest_pause: float = DEFAULT_LONGEST_PAUSE_SECONDS,
+        patience: float = DEFAULT_PATIENCE_SECONDS,
+    ) -> HomeWatch:
+        """What is new in the actor's home, as it appears: an endless iterator, oldest first, each item once.
+
+        since_tweet_id: only what has a greater id, which is how a watch is resumed: see `HomeWatch.last_id` and
+        `settled_id`. None: what appears from now on; 0: the whole home, and on from there.
+        longest_pause: seconds between two reads at most, while nothing happens. patience: for how many seconds reads
+        may fail (no server, overload) before the error is raised; the iterator then goes on if it is asked again.
+        An item waits for older ones that are still being delivered, for two seconds at most. One that comes later than
+        that is shown when it comes. Memory is bounded by the home's size (800 items) and by 10,000 ids.
+        Raises ActorRequired, InvalidArgument, and after `patience` Unavailable, Overloaded or DeadlineExceeded.
+        """
+
+        def fetch(since: int, token: str) -> timeline_pb2.ListHomeTimelineResponse:
+            return self.home_page(MAX_ITEMS_IN_A_PAGE, token, since, exclude_replies, exclude_reposts)
+
+        return HomeWatch(fetch, since_tweet_id, longest_pause, patience)
+
+    def wait_visible(
+        self,
+        tweet: tweet_pb2.Tweet | int,
+        *,
+        reader_id: int | None = None,
+        timeout: float = DEFAULT_WAIT_SECONDS,
+    ) -> timeline_pb2.HomeTimelineItem:
+        """Waits until a post is visible in a home, and answers it as it stands there.
+
+        tweet: a post or its id; for a repost, the repost's. reader_id: whose home; None: the actor's. timeout: seconds
+        for the whole wait. The home is read again and again, with pauses from 20 ms to 1 s.
+        Raises NotVisible, which says what stands in the way; what a read raises, if it will not pass.
+        """
+        caller = self._caller if reader_id is None else self._caller.on_terms(actor_id=reader_id)
+        waiting = Waiting(tweet, caller.terms.actor_id, timeout, time.monotonic())
+        while True:
+            left = waiting.time_left(time.monotonic())
+            reader = TimelineCalls(caller.on_terms(timeout=min(caller.terms.timeout, left)))
+            walk = reader.home_walk(since_tweet_id=waiting.since)
+            try:
+                item = waiting.find(walk)
+            except MurmurationError as error:
+                pause = waiting.pause_after_failure(error, time.monotonic())
+            else:
+                if item is not None:
+                    return item
+                assert walk.state is not None  # A walk to the end has read a page.
+                pause = waiting.pause_after_read(walk.state, time.monotonic())
+            time.sleep(pause)

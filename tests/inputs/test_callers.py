@@ -10,9 +10,9 @@ import grpc
 import pytest
 
 from murmuration.v1 import graph_pb2, timeline_pb2, tweet_pb2, user_pb2
-from murmuration_client.caller import ACTOR_METADATA
 from murmuration_client.errors import MurmurationError
 from murmuration_client.status import from_rpc
+from murmuration_client.terms import ACTOR_METADATA
 from tests.inputs.people import INVALID, NOT_FOUND, People
 from tests.process.running import Api
 

@@ -20,8 +20,9 @@ import grpc
 from prometheus_client.parser import text_string_to_metric_families
 
 from murmuration_client import Client
-from murmuration_client.caller import ACTOR_METADATA, Stubs
+from murmuration_client.operation import Stubs
 from murmuration_client.status import from_rpc
+from murmuration_client.terms import ACTOR_METADATA
 
 T = TypeVar("T")
 

@@ -16,7 +16,7 @@ from google.protobuf.message import Message
 from murmuration.admin.v1 import admin_pb2
 from murmuration.v1 import graph_pb2, timeline_pb2, tweet_pb2, user_pb2
 from murmuration_client import Client, MurmurationError, NoServer, Overloaded, Unavailable
-from murmuration_client.service_config import MAX_ATTEMPTS
+from murmuration_client.connection import ConnectionSettings
 from tests.unit.test_client_support import ScriptedServer, connected, refusal, serving
 
 UNAVAILABLE = refusal(grpc.StatusCode.UNAVAILABLE, "ERROR_REASON_UNAVAILABLE")
@@ -110,7 +110,7 @@ def test_attempts_end(pair: tuple[ScriptedServer, Client]) -> None:
     server.on("GetUser", UNAVAILABLE)
     with pytest.raises(Unavailable) as caught:
         client.get_user(7)
-    assert len(server.requests("GetUser")) == MAX_ATTEMPTS
+    assert len(server.requests("GetUser")) == ConnectionSettings().max_attempts
     assert not isinstance(caught.value, NoServer)
 
 

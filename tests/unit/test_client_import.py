@@ -40,7 +40,7 @@ def test_users_come_before_follows_in_messages_of_bounded_size(pair: tuple[Scrip
 
 
 def test_the_largest_message_fits_the_servers_limit() -> None:
-    from murmuration_client.admin import FOLLOWS_IN_A_MESSAGE, USERS_IN_A_MESSAGE
+    from murmuration_client.graph_import import FOLLOWS_IN_A_MESSAGE, USERS_IN_A_MESSAGE
 
     user = admin_pb2.ImportedUser(handle="h" * 15, display_name="\N{GRINNING FACE}" * 50)
     follow = admin_pb2.ImportedFollow(follower_handle="h" * 15, followee_handle="h" * 15)

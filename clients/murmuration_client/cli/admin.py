@@ -11,7 +11,6 @@ from rich.console import Group, RenderableType
 
 from murmuration.admin.v1 import admin_pb2
 from murmuration.v1 import tweet_pb2
-from murmuration_client.admin import IMPORT_TIMEOUT_SECONDS
 from murmuration_client.cli.exits import USAGE
 from murmuration_client.cli.graphfile import Graph, GraphFileError, read_graph
 from murmuration_client.cli.output import as_dict, sentence, table
@@ -19,6 +18,7 @@ from murmuration_client.cli.progress import bar
 from murmuration_client.cli.session import Session, session_of
 from murmuration_client.cli.text import local_time
 from murmuration_client.cli.users import Handle
+from murmuration_client.graph_import import IMPORT_TIMEOUT_SECONDS
 
 app = typer.Typer(help="Operators' commands.", no_args_is_help=True)
 

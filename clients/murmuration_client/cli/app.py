@@ -6,13 +6,13 @@ from typing import Annotated
 
 import typer
 
-from murmuration_client.caller import MAX_TIMEOUT_SECONDS
 from murmuration_client.channel import DEFAULT_TARGET
 from murmuration_client.cli import admin, home, posts, relations, users
 from murmuration_client.cli.exits import EXIT_CODES_HELP
 from murmuration_client.cli.group import MurmurGroup
 from murmuration_client.cli.output import Output
 from murmuration_client.cli.session import Session
+from murmuration_client.terms import MAX_TIMEOUT_SECONDS
 
 HELP = f"""Talks to a Murmuration server: post, follow, read a home, import a graph.
 

@@ -9,11 +9,11 @@ import typer
 from rich.console import RenderableType
 
 from murmuration.v1 import timeline_pb2, user_pb2
-from murmuration_client.caller import MAX_ID
 from murmuration_client.cli.output import sentence
 from murmuration_client.cli.posttable import post_row, post_table
 from murmuration_client.cli.session import session_of
 from murmuration_client.paging import pages
+from murmuration_client.terms import MAX_ID
 from murmuration_client.timeline import MAX_ITEMS_IN_A_PAGE
 
 WARNINGS = {

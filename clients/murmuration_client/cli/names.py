@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from murmuration_client.caller import MAX_ID
+from murmuration_client.terms import MAX_ID
 
 ID_PREFIX = "id:"
 

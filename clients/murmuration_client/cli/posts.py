@@ -10,10 +10,10 @@ import typer
 from rich.console import RenderableType
 
 from murmuration.v1 import tweet_pb2
-from murmuration_client.caller import MAX_ID
 from murmuration_client.cli.output import sentence
 from murmuration_client.cli.posttable import post_row, post_table
 from murmuration_client.cli.session import session_of
+from murmuration_client.terms import MAX_ID
 
 app = typer.Typer(help="Show posts.", no_args_is_help=True)
 

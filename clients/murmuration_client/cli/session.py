@@ -9,7 +9,8 @@ import typer
 from murmuration.v1 import user_pb2
 from murmuration_client.cli.names import parse_user
 from murmuration_client.cli.output import Output
-from murmuration_client.client import DEFAULT_TIMEOUT_SECONDS, Client
+from murmuration_client.client import Client
+from murmuration_client.terms import DEFAULT_TIMEOUT_SECONDS
 
 
 @dataclass

@@ -1,0 +1,49 @@
+"""AdminService: operators' calls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import cast
+
+from murmuration.admin.v1 import admin_pb2
+from murmuration.v1 import tweet_pb2
+from murmuration_client.admin import AdminCalls
+from murmuration_client.aio.caller import AsyncCalls
+from murmuration_client.aio.docs import documented_as
+from murmuration_client.errors import MurmurationError
+from murmuration_client.graph_import import IMPORT_TIMEOUT_SECONDS, ImportProgress, ImportRequests
+from murmuration_client.operations import admin as operations
+
+
+@documented_as(AdminCalls)
+class AsyncAdminCalls(AsyncCalls):
+    async def import_graph(
+        self,
+        users: Iterable[tuple[str, str]],
+        follows: Iterable[tuple[str, str]],
+        *,
+        progress: ImportProgress | None = None,
+        timeout: float = IMPORT_TIMEOUT_SECONDS,
+    ) -> admin_pb2.ImportGraphResponse:
+        """As `AdminCalls.import_graph`; but `users` and `follows` are read, and `progress` is called, in the event
+        loop, between one message and the next."""
+        requests = ImportRequests(users, follows, progress)
+        metadata = await self._caller.metadata()
+        call = self._caller.stubs.admin.ImportGraph(iter(requests), timeout=timeout, metadata=metadata)
+        try:
+            return cast("admin_pb2.ImportGraphResponse", await self._caller.outcome(call, timeout))
+        except MurmurationError:
+            if requests.failure is not None:
+                raise requests.failure from None
+            raise
+
+    async def rebuild_timeline(self, user_id: int) -> None:
+        await self._caller.run(operations.rebuild_timeline(user_id))
+
+    async def get_backlog(self) -> admin_pb2.GetBacklogResponse:
+        return await self._caller.run(operations.get_backlog())
+
+    async def set_author_mode(
+        self, user_id: int, mode: tweet_pb2.DeliveryMode.ValueType
+    ) -> tweet_pb2.DeliveryMode.ValueType:
+        return await self._caller.run(operations.set_author_mode(user_id, mode))

@@ -1,0 +1,82 @@
+"""Waiting until a post is visible in a home: what both clients share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import grpc
+
+from murmuration.v1 import timeline_pb2, tweet_pb2
+from murmuration_client.errors import DeadlineExceeded, MurmurationError, NotVisible, Overloaded, Unavailable
+from murmuration_client.pace import Pace
+
+FIRST_PAUSE_SECONDS = 0.02
+LONGEST_PAUSE_SECONDS = 1.0
+DEFAULT_WAIT_SECONDS = 30.0
+
+_STATUS = timeline_pb2.TimelineState
+
+
+class Waiting:
+    """One wait. begun: by a monotonic clock, in seconds; timeout: seconds; reader_id: None if nobody is named.
+
+    Raises ValueError for a timeout that is not above 0.
+    """
+
+    def __init__(self, tweet: tweet_pb2.Tweet | int, reader_id: int | None, timeout: float, begun: float) -> None:
+        if not timeout > 0:
+            raise ValueError("timeout must be above 0 s")
+        self.tweet_id = tweet if isinstance(tweet, int) else tweet.tweet_id
+        self._reader_id, self._timeout, self._deadline = reader_id, timeout, begun + timeout
+        self._pace = Pace(FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS)
+        self._begun_ms: int | None = None
+
+    @property
+    def since(self) -> int:
+        """What to ask the home for: the post and what is newer."""
+        return max(0, self.tweet_id - 1)
+
+    def time_left(self, now: float) -> float:
+        """Seconds, at least a millisecond: for the deadline of a call."""
+        return max(0.001, self._deadline - now)
+
+    def find(self, items: Iterable[timeline_pb2.HomeTimelineItem]) -> timeline_pb2.HomeTimelineItem | None:
+        return next((item for item in items if item.tweet.tweet_id == self.tweet_id), None)
+
+    def pause_after_read(self, state: timeline_pb2.TimelineState, now: float) -> float:
+        """Seconds to pause after a read without the post. Raises NotVisible when the time is over."""
+        if self._begun_ms is None:
+            self._begun_ms = state.as_of_ms + state.lag_ms
+        pause = self._pace.pause()
+        if now + pause < self._deadline:
+            return pause
+        raise self._not_visible(state, self._begun_ms)
+
+    def pause_after_failure(self, error: MurmurationError, now: float) -> float:
+        """Seconds to pause after a failed read. Raises the error if it will not pass, or when the time is over."""
+        pause = max(self._pace.pause(), error.retry_after or 0.0)
+        if not isinstance(error, Unavailable | Overloaded | DeadlineExceeded) or now + pause >= self._deadline:
+            raise error
+        return pause
+
+    def _not_visible(self, state: timeline_pb2.TimelineState, begun_ms: int) -> NotVisible:
+        if state.status == _STATUS.STATUS_REBUILDING:
+            why, advice = "the home is being rebuilt", "Wait longer: a rebuild ends by itself."
+        elif state.status == _STATUS.STATUS_DEGRADED:
+            why, advice = "a part of the server does not answer", "Check that the server is well, and wait longer."
+        elif state.as_of_ms < begun_ms:
+            why = f"delivery is {state.lag_ms / 1000:.1f} s behind"
+            advice = "Wait longer; `murmur admin backlog` says what delivery waits for."
+        else:
+            why = "all that was posted before has been delivered"
+            advice = (
+                "Check that the post is not deleted, that the reader follows its author, that no mute or block stands "
+                "between them, and, for a reply, that he follows the one who is answered."
+            )
+        reader = "nobody" if self._reader_id is None else f"user {self._reader_id}"
+        return NotVisible(
+            f"Post {self.tweet_id} is not in the home of {reader} after {self._timeout:g} s; {why}.",
+            advice=advice,
+            reason="DEADLINE_EXCEEDED",
+            code=grpc.StatusCode.DEADLINE_EXCEEDED,
+        )
