@@ -8,7 +8,7 @@ export PYTHON
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help venv demo up test test-stack prove lint format generate constraints clean
+.PHONY: help venv demo up bench test test-stack prove lint format generate constraints clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -26,6 +26,9 @@ demo: venv ## one minute that shows what it does, and that it is right (ARGS=--h
 
 up: venv ## the whole backend on this machine, data in one folder (ARGS=--help)
 	@$(BIN)/murmurd up $(ARGS)
+
+bench: venv ## every figure of docs/results.md, measured anew in at most 15 minutes (ARGS=--help)
+	@$(BIN)/python -m benchmarks $(ARGS)
 
 test: venv ## all tests on the embedded adapters, at most 5 minutes (ARGS='-k home')
 	@$(BIN)/python -m pytest tests -n $(JOBS) --dist loadgroup -m 'not stack' $(ARGS)

@@ -53,6 +53,7 @@ class System:
         ready = self.await_event("ready", READY_SECONDS)
         self.target = f"127.0.0.1:{ready['port']}"
         self.worker_pid: int = ready["pids"]["worker"]
+        self.serving_pid: int = ready["pids"]["serving"]
         self._metrics_port: int = ready["metrics_ports"][1]
 
     def kill_worker(self) -> None:

@@ -1,0 +1,1 @@
+"""What `make bench` measures: the goals, the harness, and a measurement for each goal."""

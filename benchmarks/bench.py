@@ -1,0 +1,75 @@
+"""What every measurement is given: how much to do, somebody who makes load, and the world that several share."""
+
+from __future__ import annotations
+
+import random
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from benchmarks.load import Generator
+from benchmarks.profile import recorded
+from benchmarks.rounds import interleave
+from benchmarks.system import Murmurd
+
+T = TypeVar("T")
+
+
+class Bench:
+    """`quick`: sizes that show that it runs, and figures that mean little. `profiles`: a folder for profiles of the
+    system while it is measured. Close it."""
+
+    def __init__(self, rounds: int, *, quick: bool = False, quiet: bool = False, profiles: Path | None = None) -> None:
+        self.rounds, self.quick, self._quiet = rounds, quick, quiet
+        self._closing = ExitStack()
+        self.generator = self._closing.enter_context(Generator())
+        self._began = time.monotonic()
+        self._profiles = profiles
+
+    def __enter__(self) -> Bench:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._closing.close()
+
+    def size(self, full: int, quick: int) -> int:
+        return quick if self.quick else full
+
+    def seconds(self, full: float, quick: float = 0.3) -> float:
+        return quick if self.quick else full
+
+    def rng(self, name: str) -> random.Random:
+        """Each measurement draws from a source of its own, so one can be run alone and is the same."""
+        return random.Random(f"murmuration {name}")
+
+    def say(self, line: str) -> None:
+        """Progress, to stderr."""
+        if not self._quiet:
+            print(f"{time.monotonic() - self._began:6.1f} s  {line}", file=sys.stderr, flush=True)
+
+    def interleave(self, sides: Mapping[str, Callable[[], T]], rounds: int = 0) -> dict[str, list[T]]:
+        return interleave(sides, rounds or self.rounds, self.say)
+
+    @contextmanager
+    def murmurd(self, settings: Mapping[str, str] | None = None) -> Iterator[Murmurd]:
+        """A system with an empty folder, stopped and removed afterwards."""
+        with Murmurd(settings) as system:
+            yield system
+
+    @contextmanager
+    def measuring(self, system: Murmurd) -> Iterator[None]:
+        """Around the rounds of a measurement: what is profiled, where profiles are wanted."""
+        if self._profiles is None:
+            yield
+            return
+        with recorded({"serving": system.serving_pid, "worker": system.worker_pid}, self._profiles) as files:
+            yield
+        for file in files:
+            self.say(f"profile: {file}")
+
+    def second_generator(self, stack: ExitStack) -> Generator:
+        """Another process that makes load, for what runs beside what is measured."""
+        return stack.enter_context(Generator())

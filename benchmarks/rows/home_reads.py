@@ -1,0 +1,197 @@
+"""Home reads a second beside a bare gRPC server, at rest and while posts are fanned out.
+
+System: `murmurd up`; the process that answers is the serving process. 1,000 accounts that follow 50 each, 40 posts an
+account, then replies and reposts; readers by Zipf's law; every read is a first page of 20 items with users and counts.
+Warm: each reader has read his page before, and each window begins with 0.3 s that are not counted.
+
+Bare: one process with grpcio's own server that answers the same readers' pages, captured from the real calls
+beforehand, in the same order, and does nothing else. It runs with 1, 4, 8 and 16 threads, each in every round; the
+best median is what counts. The load comes from a process of its own, in which a call costs a fraction of what it costs
+either server (`generator_ceiling_per_second`: what it could make with a core of its own).
+
+While posting: another process makes 500 CreateTweet calls a second, at fixed times, of authors chosen evenly; the
+worker writes them into their followers' homes (50 rows a post in the mean). The posts' own calls are answered by the
+same serving process. The bare server beside it has no posts to take.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+
+from benchmarks.bench import Bench
+from benchmarks.intervals import median_of, percentile
+from benchmarks.load import Generator, Plan, Request, Tally
+from benchmarks.machine import cpu_seconds
+from benchmarks.people import (
+    converse,
+    follows_among,
+    handles,
+    home_requests,
+    ids_of,
+    import_users,
+    post_requests,
+    zipf,
+)
+from benchmarks.results import Row
+from benchmarks.system import BareServer, Murmurd
+from murmuration.v1 import timeline_pb2
+
+NAMES = ("home-reads", "home-reads-while-posting")
+THREADS = (1, 4, 8, 16)
+POSTS_PER_SECOND = 500.0
+IN_FLIGHT = 32
+CALL_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What one window measured. `cpu_seconds`: of the server."""
+
+    tally: Tally
+    cpu_seconds: float
+    posted: Tally | None = None
+
+    @property
+    def cpu_us_a_call(self) -> float:
+        return self.cpu_seconds / max(1, self.tally.calls) * 1e6
+
+
+def measure(bench: Bench) -> list[Row]:
+    with ExitStack() as stack:
+        system = stack.enter_context(bench.murmurd())
+        people = _populate(bench, system)
+        readers = zipf(bench.rng("readers"), people, bench.size(4000, 200))
+        requests = home_requests(readers)
+        bench.generator.run(Plan(system.target, home_requests(people), once=True))
+        bench.generator.run(Plan(system.target, requests, once=True))
+        replies = captured(system.target, requests)
+        _check(replies)
+        sides: dict[str, Callable[[], Window]] = {}
+        for threads in THREADS:
+            bare = BareServer(threads, replies)
+            stack.callback(bare.close)
+            sides[f"bare, {threads} threads"] = _reading(bench, bare.target, bare.pid, requests)
+        sides["home"] = _reading(bench, system.target, system.serving_pid, requests)
+        poster = bench.second_generator(stack)
+        sides["home while posting"] = _reading_while_posting(bench, system, requests, people, poster)
+        with bench.measuring(system):
+            measured = bench.interleave(sides)
+        return _rows(measured, statistics.mean(map(len, replies)))
+
+
+def captured(target: str, requests: Sequence[Request]) -> list[bytes]:
+    """The replies to these calls, as bytes."""
+    with grpc.insecure_channel(target) as channel:
+        methods: dict[str, Any] = {path: channel.unary_unary(path) for path in {request.path for request in requests}}
+        return [
+            methods[request.path](
+                request.payload, timeout=CALL_SECONDS, metadata=(("murmuration-actor-id", str(request.actor)),)
+            )
+            for request in requests
+        ]
+
+
+def _populate(bench: Bench, system: Murmurd) -> list[int]:
+    names, rng = handles("user", bench.size(1000, 60)), bench.rng("graph")
+    bench.say(f"{len(names)} accounts, their follows, and posts")
+    import_users(system.client, names)
+    system.client.admin.import_graph([], follows_among(rng, names, bench.size(50, 20)))
+    people = ids_of(system.client, names)
+    bench.generator.run(Plan(system.target, post_requests(rng, people * bench.size(40, 2), names), once=True))
+    converse(system.client, rng, people, bench.size(600, 20))
+    system.await_delivered()
+    return people
+
+
+def _check(replies: Sequence[bytes]) -> None:
+    """Pages are what the goal says: 20 items, each with its counts, and all users."""
+    page = timeline_pb2.ListHomeTimelineResponse.FromString(replies[0])
+    assert len(page.items) == 20, f"a page has {len(page.items)} items"
+    assert all(item.HasField("counts") for item in page.items)
+    assert {item.tweet.author_id for item in page.items} <= {user.user_id for user in page.users}
+
+
+def _reading(bench: Bench, target: str, pid: int, requests: Sequence[Request]) -> Callable[[], Window]:
+    def window() -> Window:
+        # A run of its own warms up: its CPU time must not count either.
+        bench.generator.run(Plan(target, requests, bench.seconds(0.3, 0.1), IN_FLIGHT, warm_seconds=0.0))
+        before = cpu_seconds(pid)
+        tally = bench.generator.run(Plan(target, requests, bench.seconds(1.5), IN_FLIGHT, warm_seconds=0.0))
+        return Window(tally, cpu_seconds(pid) - before)
+
+    return window
+
+
+def _reading_while_posting(
+    bench: Bench, system: Murmurd, requests: Sequence[Request], people: Sequence[int], poster: Generator
+) -> Callable[[], Window]:
+    rng = bench.rng("posts")
+    seconds = bench.seconds(0.3, 0.1) + bench.seconds(1.5) + 0.2
+
+    def window() -> Window:
+        authors = rng.choices(people, k=int(POSTS_PER_SECOND * seconds) + 1)
+        posting = poster.begin(
+            Plan(system.target, post_requests(rng, authors), seconds, per_second=POSTS_PER_SECOND, warm_seconds=0.0)
+        )
+        reading = _reading(bench, system.target, system.serving_pid, requests)()
+        posted = posting.result().must_be_clean()
+        system.await_delivered()
+        return Window(reading.tally, reading.cpu_seconds, posted)
+
+    return window
+
+
+def _rows(measured: dict[str, list[Window]], reply_bytes: float) -> list[Row]:
+    rates = {name: [window.tally.per_second for window in windows] for name, windows in measured.items()}
+    best = max(rates, key=lambda name: statistics.median(rates[name]) if name.startswith("bare") else 0.0)
+    bare = {
+        f"{name.replace(', ', '_').replace(' ', '_')}_per_second": statistics.median(rates[name])
+        for name in rates
+        if name.startswith("bare")
+    }
+    common = {
+        **bare,
+        "bare_best": best,
+        "bare_per_second": statistics.median(rates[best]),
+        "bare_cpu_us_a_call": _cpu(measured[best]),
+        "generator_ceiling_per_second": statistics.median(window.tally.ceiling for window in measured[best]),
+        "reply_bytes": reply_bytes,
+    }
+    return [
+        _row(name, side, measured, rates, best, common)
+        for name, side in zip(NAMES, ("home", "home while posting"), strict=True)
+    ]
+
+
+def _row(
+    name: str,
+    side: str,
+    measured: dict[str, list[Window]],
+    rates: dict[str, list[float]],
+    best: str,
+    common: dict[str, object],
+) -> Row:
+    detail = {
+        "home_per_second": statistics.median(rates[side]),
+        "home_cpu_us_a_call": _cpu(measured[side]),
+        "home_p50_ms": statistics.median(percentile(window.tally.latencies, 0.5) * 1000 for window in measured[side]),
+        "home_p99_ms": statistics.median(percentile(window.tally.latencies, 0.99) * 1000 for window in measured[side]),
+        "calls_in_flight": IN_FLIGHT,
+    }
+    posted = [window.posted for window in measured[side] if window.posted is not None]
+    if posted:
+        detail["posts_per_second"] = statistics.median(tally.calls / max(tally.seconds, 1e-9) for tally in posted)
+        detail["post_p99_ms"] = statistics.median(percentile(tally.latencies, 0.99) * 1000 for tally in posted)
+    ratios = [one / other for one, other in zip(rates[side], rates[best], strict=True)]
+    series = {"home": rates[side], "bare": rates[best]}
+    return Row(name, median_of(ratios), len(ratios), {**detail, **common}, series)
+
+
+def _cpu(windows: Sequence[Window]) -> float:
+    return statistics.median(window.cpu_us_a_call for window in windows)

@@ -1,0 +1,104 @@
+"""The systems under test: `murmurd up` with its real processes, and bare servers beside it."""
+
+from __future__ import annotations
+
+import pickle
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+
+from murmuration_client import Client
+from murmuration_server.demo.system import System
+
+CALL_SECONDS = 20.0
+POLL_SECONDS = 0.02
+DELIVERY_SECONDS = 300.0
+
+
+class TookTooLong(Exception):
+    """Something did not happen within its time; the message says what."""
+
+
+class Murmurd:
+    """A `murmurd up` on free ports with an empty folder, and a client of it. `settings`: SECTION__KEY to value."""
+
+    def __init__(self, settings: Mapping[str, str] | None = None) -> None:
+        self.system = System(settings or {})
+        try:
+            self.system.await_ready()
+            self.client = Client(self.system.target, timeout=CALL_SECONDS)
+        except BaseException:
+            self.system.stop()
+            raise
+
+    def __enter__(self) -> Murmurd:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.client.close()
+        self.system.stop()
+
+    @property
+    def target(self) -> str:
+        return self.system.target
+
+    @property
+    def serving_pid(self) -> int:
+        return self.system.serving_pid
+
+    @property
+    def worker_pid(self) -> int:
+        return self.system.worker_pid
+
+    @property
+    def data(self) -> Path:
+        return self.system.folder / "data"
+
+    def await_delivered(self, seconds: float = DELIVERY_SECONDS) -> float:
+        """Until no event waits for the log or for delivery; answers that moment, on time.perf_counter."""
+        deadline = time.monotonic() + seconds
+        while True:
+            backlog = self.client.admin.get_backlog()
+            waiting = backlog.outbox_rows + sum(lane.records for lane in backlog.lanes)
+            if not waiting:
+                return time.perf_counter()
+            if time.monotonic() > deadline:
+                raise TookTooLong(f"After {seconds:g} s {waiting} events still wait to be delivered.")
+            time.sleep(POLL_SECONDS)
+
+
+class BareServer:
+    """`benchmarks.bare` in a process of its own. `replies`: bytes that it answers in turn."""
+
+    def __init__(self, threads: int, replies: Sequence[bytes]) -> None:
+        self.threads = threads
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(pickle.dumps(list(replies)))
+            file.flush()
+            command = [sys.executable, "-m", "benchmarks.bare", "--threads", str(threads), "--replies", file.name]
+            self._process = subprocess.Popen(  # noqa: S603 - our own module
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+                cwd=Path(__file__).resolve().parents[1],
+            )
+            assert self._process.stdout is not None
+            port = self._process.stdout.readline().strip()
+        if not port:
+            raise TookTooLong("The bare server did not start.")
+        self.pid = self._process.pid
+        self.target = f"127.0.0.1:{port}"
+
+    def close(self) -> None:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.close()
+        self._process.wait()
+        self._process.stdout.close()
