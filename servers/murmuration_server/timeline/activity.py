@@ -16,7 +16,7 @@ from murmuration_server.eventlog.janitor import OutboxQuota
 from murmuration_server.eventlog.outbox import BucketRule
 from murmuration_server.platform.call import Call
 from murmuration_server.platform.config import TimelineSettings
-from murmuration_server.platform.ids import IdGenerator, time_ms
+from murmuration_server.platform.ids import IdGenerator, floor_id, time_ms
 from murmuration_server.timeline.events import rebuild_requested
 from murmuration_server.timeline.store import INCOMPLETE, HomeState, HomeStateStore
 
@@ -24,10 +24,14 @@ CACHED_SECONDS = 3600.0
 _LAYOUT = struct.Struct("<qqq")
 
 
-def is_skipped(active_at_ms: int | None, user_id: int, now_ms: int, settings: TimelineSettings) -> bool:
-    """Fan-out's side. None: the user has never read; he counts as active when he was created."""
-    active = time_ms(user_id) if active_at_ms is None else active_at_ms
-    return now_ms - active >= settings.activity_horizon_ms
+def active(
+    user_ids: Sequence[int], active_at_ms: Mapping[int, int], now_ms: int, settings: TimelineSettings
+) -> list[int]:
+    """Fan-out's side: those whom it does not skip. Who has never read counts as active when he was created."""
+    since_ms = now_ms - settings.activity_horizon_ms
+    # Compared as ids: most have been created since, and need no further look.
+    since_id = floor_id(since_ms + 1)
+    return [id_ for id_ in user_ids if id_ >= since_id or active_at_ms.get(id_, 0) > since_ms]
 
 
 class Activity:

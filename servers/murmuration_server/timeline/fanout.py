@@ -13,7 +13,7 @@ from murmuration_server.graph.client import GraphClient
 from murmuration_server.platform.call import Call
 from murmuration_server.platform.config import FanoutSettings, TimelineSettings
 from murmuration_server.platform.metrics import Metrics
-from murmuration_server.timeline.activity import is_skipped
+from murmuration_server.timeline.activity import active
 from murmuration_server.timeline.events import delivery_job
 from murmuration_server.timeline.store import JOB_DONE, HomeStateStore, HomeStore, Progress
 from murmuration_server.tweets.client import Candidate, Mode, TweetClient, decode
@@ -114,8 +114,6 @@ class Delivery:
             return []
         now = call.runtime.now_ms()
         active_at = self._states.active_at(call, followers)
-        active = [
-            follower for follower in followers if not is_skipped(active_at.get(follower), follower, now, self._timeline)
-        ]
-        self._metrics.skipped_inactive.labels(self._lane).inc(len(followers) - len(active))
-        return active
+        found = active(followers, active_at, now, self._timeline)
+        self._metrics.skipped_inactive.labels(self._lane).inc(len(followers) - len(found))
+        return found
