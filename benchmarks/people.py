@@ -7,9 +7,9 @@ import uuid
 from collections.abc import Iterable, Iterator, Sequence
 
 from benchmarks.load import Request
+from loadtest.texts import Texts
 from murmuration.v1 import timeline_pb2, tweet_pb2
 from murmuration_client import Client
-from murmuration_server.demo.texts import Texts
 
 HOME = "/murmuration.v1.TimelineService/ListHomeTimeline"
 POST = "/murmuration.v1.TweetService/CreateTweet"

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
+from loadtest.system import System
 from murmuration_client import Client
-from murmuration_server.demo.system import System
 
 CALL_SECONDS = 20.0
 POLL_SECONDS = 0.02

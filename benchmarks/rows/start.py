@@ -10,7 +10,7 @@ import time
 from benchmarks.bench import Bench
 from benchmarks.intervals import median_of
 from benchmarks.results import Row
-from murmuration_server.demo.system import System
+from loadtest.system import System
 
 NAMES = ("start", "client-import")
 IMPORT = "import time; began = time.perf_counter(); import {0}; print(time.perf_counter() - began)"

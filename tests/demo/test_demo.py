@@ -53,3 +53,13 @@ def test_a_missing_graph_is_said_in_one_sentence(tmp_path: Path) -> None:
     done = subprocess.run([*DEMO, "--graph", str(tmp_path / "none")], capture_output=True, text=True, timeout=30)
     assert done.returncode == 1
     assert done.stderr == f"murmurd demo: There is no file {tmp_path / 'none'}.\n"
+
+
+def test_an_installed_package_says_that_the_demo_comes_with_a_checkout() -> None:
+    without = "import sys; sys.modules['loadtest'] = None; from murmuration_server.cli.app import main; main()"
+    done = subprocess.run([sys.executable, "-c", without, "demo"], capture_output=True, text=True, timeout=30)
+    assert done.returncode == 1
+    assert done.stderr == (
+        "murmurd: The demo comes with a checkout of the repository, not with an installed package. "
+        "Run `make demo` in a checkout.\n"
+    )

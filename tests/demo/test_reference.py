@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from murmuration_server.demo.reference import HOME_SIZE, Reference
+from loadtest.demo.reference import HOME_SIZE, Reference
 from tests.support.model import Entry, Kind, Model
 
 USERS = range(1, 7)

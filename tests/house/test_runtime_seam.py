@@ -36,8 +36,6 @@ ALLOWED: dict[str, set[str]] = {
     "platform/runtime/": FORBIDDEN_MODULES,
     # grpc.server takes an executor of threads, and no other.
     "platform/server.py": {"concurrent"},
-    # The demo is a client in a process of its own.
-    "demo/": {"concurrent", "random", "secrets", "threading", "time"},
 }
 
 

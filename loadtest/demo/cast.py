@@ -1,4 +1,4 @@
-"""The real graph that the demo loads, and the people in it."""
+"""Who plays in the demo: the users of a real graph, under names of people."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from murmuration_client.cli.graphfile import MAX_HANDLE, GraphFileError, read_graph
-from murmuration_server.demo.texts import FIRST_NAMES, LAST_NAMES
+from loadtest.degrees import FAMOUS
+from loadtest.graphs import GraphUnusable, read
+from loadtest.texts import FIRST_NAMES, LAST_NAMES
+from murmuration_client.cli.graphfile import MAX_HANDLE
 
-GRAPH = Path("loadtest") / "data" / "ego-twitter-top100.tsv.gz"
-CHECKOUT = Path(__file__).resolve().parents[3]
 QUICK_FOLLOWERS = 2_000
 
 CELEBRITY = ("stella_live", "Stella Marlowe")
@@ -25,7 +25,8 @@ class GraphMissing(Exception):
 
 @dataclass(frozen=True)
 class Cast:
-    """Handles, and who follows whom: (follower, followee). `followers`: everybody who follows somebody."""
+    """Handles, and who follows whom: (follower, followee). `authors`: everybody who is followed, the most followed
+    first. `followers`: everybody else."""
 
     names: dict[str, str]
     authors: list[str]
@@ -35,32 +36,25 @@ class Cast:
 
 def find_graph(given: Path | None) -> Path:
     """The file to load. Raises GraphMissing."""
-    path = given or CHECKOUT / GRAPH
-    if path.is_file():
-        return path
-    if given is not None:
-        raise GraphMissing(f"There is no file {given}.")
-    raise GraphMissing(
-        f"The demo loads {GRAPH}, which comes with a checkout of the repository and not with an installed package. "
-        "Run it from a checkout (`make demo`), or name a file of `follower<TAB>followee` lines with --graph FILE."
-    )
+    path = given or FAMOUS
+    if not path.is_file():
+        raise GraphMissing(f"There is no file {path}.")
+    return path
 
 
 def read_cast(path: Path, rng: random.Random, *, quick: bool) -> Cast:
     """The graph's users under names of people. `quick`: only its first followers. Raises GraphMissing."""
     try:
-        graph = read_graph(path)
-    except GraphFileError as error:
+        graph = read(path)
+    except GraphUnusable as error:
         raise GraphMissing(str(error)) from None
-    lines = list(graph.follows())
-    authors = list(dict.fromkeys(followee for _, followee in lines))
-    famous = set(authors)
-    followers = list(dict.fromkeys(follower for follower, _ in lines if follower not in famous))
+    authors = [graph.handles[user] for user in graph.followed_users]
+    followers = graph.handles[len(authors) :]
     if quick:
         followers = followers[:QUICK_FOLLOWERS]
     named = _author_names(authors, rng) | {follower: _follower_name(follower, rng) for follower in followers}
     follows = [
-        (named[follower][0], named[followee][0]) for follower, followee in lines if follower in named
+        (named[follower][0], named[followee][0]) for follower, followee in graph.named_follows() if follower in named
     ]  # of a quick run, those of the followers it has
     return Cast(
         names=dict(named.values()),

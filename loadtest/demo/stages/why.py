@@ -6,9 +6,9 @@ import time
 from collections import Counter
 from datetime import UTC, datetime
 
-from murmuration_server.demo.outcome import Outcome
-from murmuration_server.demo.screen import Screen
-from murmuration_server.demo.world import PULL, PUSH, TooSlow, World
+from loadtest.demo.world import PULL, PUSH, TooSlow, World
+from loadtest.outcome import Outcome
+from loadtest.screen import Screen
 
 TITLE = "One home, and why each item is there"
 MEANING = (
@@ -58,7 +58,7 @@ def _recent_posts(world: World) -> None:
     world.client.admin.set_author_mode(world.celebrity, PULL)
     for _ in range(3):
         world.post(world.newcomer)
-        world.post(world.rng.choice(world.authors))
+        world.post(world.author())
     world.post(world.reader)
     for _ in range(TRIES):
         newest = world.post(world.celebrity)
@@ -67,7 +67,7 @@ def _recent_posts(world: World) -> None:
         time.sleep(MODE_PAUSE_SECONDS)
     else:
         raise TooSlow("The celebrity's posts do not carry the new mode.")
-    world.post(world.rng.choice(world.authors))
+    world.post(world.author())
     world.await_delivered()
     world.await_seen([world.reader], newest)
     world.client.admin.set_author_mode(world.celebrity, PUSH)

@@ -14,13 +14,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import FrameType
 
+from loadtest.demo.cast import Cast, GraphMissing, find_graph, read_cast
+from loadtest.demo.stages import acks, crash, delivery, homes, load, modes, relations, why
+from loadtest.demo.world import TooSlow, World
+from loadtest.outcome import Check, Outcome
+from loadtest.screen import Screen
+from loadtest.system import System, SystemFailed
 from murmuration_client import Client, MurmurationError
-from murmuration_server.demo.graph import Cast, GraphMissing, find_graph, read_cast
-from murmuration_server.demo.outcome import Check, Outcome
-from murmuration_server.demo.screen import Screen
-from murmuration_server.demo.stages import acks, crash, delivery, homes, load, modes, relations, why
-from murmuration_server.demo.system import System, SystemFailed
-from murmuration_server.demo.world import TooSlow, World
 
 STAGES = (load, acks, delivery, modes, crash, relations, homes, why)
 SEED_BITS = 32

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 
-from murmuration_server.demo.outcome import Outcome, ms, percentile
-from murmuration_server.demo.screen import Screen
-from murmuration_server.demo.world import World
+from loadtest.demo.world import World
+from loadtest.outcome import Outcome, ms, percentile
+from loadtest.screen import Screen
 
 TITLE = "Unfollow, and the next read"
 MEANING = (

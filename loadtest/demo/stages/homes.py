@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 
-from murmuration_server.demo.outcome import Outcome
-from murmuration_server.demo.screen import Screen
-from murmuration_server.demo.world import PAGE_SIZE, World
+from loadtest.demo.world import PAGE_SIZE, World
+from loadtest.outcome import Outcome
+from loadtest.screen import Screen
 
 TITLE = "A thousand homes against the reference"
 MEANING = (

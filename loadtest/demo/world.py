@@ -9,11 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
+from loadtest.demo.cast import Cast
+from loadtest.demo.reference import Reference
+from loadtest.system import System
+from loadtest.texts import Texts
+from loadtest.workload import Zipf
 from murmuration_client import Client
-from murmuration_server.demo.graph import Cast
-from murmuration_server.demo.reference import Reference
-from murmuration_server.demo.system import System
-from murmuration_server.demo.texts import Texts
 
 # murmuration.v1.DeliveryMode
 PUSH: Any = 1
@@ -49,18 +50,23 @@ class World:
     quick: bool
     reference: Reference = field(default_factory=Reference)
     ids: dict[str, int] = field(default_factory=dict)  # by handle
-    authors: list[int] = field(default_factory=list)
     small_author: int = 0
     celebrity: int = 0
     celebrity_followers: int = 0
     reader: int = 0
     newcomer: int = 0
     sample: list[int] = field(default_factory=list)
+    authors: Zipf[int] | None = None
 
     def begin(self, stage: str) -> None:
         """Each stage draws from its own source, so one that needs another try leaves the others as they are."""
         self.rng = random.Random(f"{self.seed} {stage}")
         self.texts = Texts(self.rng, self.cast.authors)
+
+    def author(self) -> int:
+        """One of the authors: some post much more than others."""
+        assert self.authors is not None, "the graph is loaded first"
+        return self.authors.draw(self.rng)
 
     def post(self, author: int, *, reply_to: int = 0, repost_of: int = 0) -> Sent:
         """Posts, and tells the reference once it is acked."""

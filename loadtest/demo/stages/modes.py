@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 
-from murmuration_server.demo.outcome import Outcome
-from murmuration_server.demo.screen import Screen
-from murmuration_server.demo.world import PULL, PUSH, Sent, TooSlow, World
+from loadtest.demo.world import PULL, PUSH, Sent, TooSlow, World
+from loadtest.outcome import Outcome
+from loadtest.screen import Screen
 
 TITLE = "From PUSH to PULL and back, while she posts"
 MEANING = (

@@ -1,4 +1,4 @@
-"""The system under show: `murmurd up` in a process of its own, with its data in a folder that is thrown away."""
+"""The system under load: `murmurd up` in a process of its own, with its data in a folder that is thrown away."""
 
 from __future__ import annotations
 
@@ -28,24 +28,27 @@ class SystemFailed(Exception):
 
 
 class System:
-    """Starts at once. Output goes to files, not pipes: with --keep the system outlives the demo."""
+    """Starts at once. Output goes to files, not pipes: a system that is kept outlives its starter.
 
-    def __init__(self, settings: Mapping[str, str]) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="murmurd-demo-"))
+    settings: SECTION__KEY to value. name: of the folder, in part.
+    """
+
+    def __init__(self, settings: Mapping[str, str], name: str = "demo") -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix=f"murmurd-{name}-"))
         self._events, self._log = self.folder / "events.jsonl", self.folder / "server.log"
         self._read = 0
         command = [sys.executable, "-m", "murmuration_server", "up", "--json", "--port", "0", "--metrics-port", "0"]
         command += ["--data", str(self.folder / "data")]
-        # Settings of the caller's shell would make another demo.
+        # Settings of the caller's shell would make another system.
         environment = {name: value for name, value in os.environ.items() if not name.startswith("MURMURATION_")}
         with self._events.open("wb") as events, self._log.open("wb") as log:
-            self.process = subprocess.Popen(  # noqa: S603 - this very program
+            self.process = subprocess.Popen(
                 command,
                 env=environment | {f"MURMURATION_{name}": value for name, value in settings.items()},
                 stdin=subprocess.DEVNULL,
                 stdout=events,
                 stderr=log,
-                start_new_session=True,  # Ctrl-C is for the demo, which then stops it
+                start_new_session=True,  # Ctrl-C is for the starter, which then stops it
             )
 
     def await_ready(self) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from murmuration_server.demo.graph import CELEBRITY, READER, GraphMissing, find_graph, read_cast, with_synthetic
+from loadtest.demo.cast import CELEBRITY, READER, GraphMissing, find_graph, read_cast, with_synthetic
 
 
 def test_the_graph_of_the_checkout_is_found() -> None:
@@ -38,9 +38,6 @@ def test_a_graph_that_cannot_be_used_is_refused(tmp_path: Path, text: str) -> No
         read_cast(path, random.Random(7), quick=False)
 
 
-def test_a_missing_graph_names_the_way_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_graph_is_named(tmp_path: Path) -> None:
     with pytest.raises(GraphMissing, match="no file"):
         find_graph(tmp_path / "absent")
-    monkeypatch.setattr("murmuration_server.demo.graph.CHECKOUT", tmp_path)
-    with pytest.raises(GraphMissing, match="--graph FILE"):
-        find_graph(None)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from murmuration_server.demo.graph import CELEBRITY, NEWCOMER, READER, with_synthetic
-from murmuration_server.demo.outcome import Outcome
-from murmuration_server.demo.screen import Screen
-from murmuration_server.demo.world import THREADS, World
+from loadtest.demo.cast import CELEBRITY, NEWCOMER, READER, with_synthetic
+from loadtest.demo.world import THREADS, World
+from loadtest.outcome import Outcome
+from loadtest.screen import Screen
+from loadtest.workload import Zipf
 
 TITLE = "Load a real social graph"
 MEANING = (
@@ -91,7 +92,8 @@ def _learn(world: World, follows: list[tuple[str, str]]) -> None:
             world.reference.followed(world.ids[follower], world.ids[followee])
     world.celebrity, world.reader, world.newcomer = (world.ids[name[0]] for name in (CELEBRITY, READER, NEWCOMER))
     world.celebrity_followers = sum(followee == CELEBRITY[0] for _, followee in follows)
-    world.authors = [world.ids[author] for author in cast.authors]
+    authors = [world.ids[author] for author in cast.authors]
+    world.authors = Zipf(rng.sample(authors, len(authors)))
     world.small_author = world.ids[min(counts, key=lambda author: (counts[author] < 2, counts[author]))]
     world.sample = [world.ids[follower] for follower in sampled]
 
@@ -101,7 +103,7 @@ def _first_posts(world: World, screen: Screen) -> None:
     posts: list[tuple[int, int]] = []
     with screen.bar("first posts, replies and reposts", POSTS) as advance:
         for number in range(POSTS):
-            author, kind = rng.choice(world.authors), rng.random()
+            author, kind = world.author(), rng.random()
             about, _ = rng.choice(posts) if posts else (0, 0)
             if about and kind < REPLIES:
                 sent = world.post(author, reply_to=about)

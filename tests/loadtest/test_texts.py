@@ -3,7 +3,7 @@
 import random
 import re
 
-from murmuration_server.demo.texts import GRAMMAR, Texts
+from loadtest.texts import GRAMMAR, Texts
 from murmuration_server.tweets.text import parse
 
 

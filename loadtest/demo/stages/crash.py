@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from murmuration_server.demo.outcome import Outcome
-from murmuration_server.demo.screen import Screen
-from murmuration_server.demo.world import Sent, TooSlow, World
+from loadtest.demo.world import Sent, TooSlow, World
+from loadtest.outcome import Outcome
+from loadtest.screen import Screen
 
 TITLE = "kill -9 in the middle of a delivery"
 MEANING = (

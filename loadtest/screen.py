@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 from rich.text import Text
 
-from murmuration_server.demo.outcome import Check
+from loadtest.outcome import Check
 
 Advance = Callable[[int], None]
 
