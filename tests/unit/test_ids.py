@@ -147,32 +147,38 @@ def test_a_clock_that_goes_back_a_little_changes_nothing(ids: IdGenerator, clock
     assert_growing(taken)
 
 
-def test_a_clock_ten_minutes_back_is_refused_until_it_has_caught_up(
+@pytest.mark.parametrize("back_ms", [MAX_AHEAD_MS + 1, 10 * MINUTE, DAY])
+def test_a_clock_that_is_set_back_makes_ids_under_another_lease(
+    ids: IdGenerator, clock: SetClock, call: Call, back_ms: int
+) -> None:
+    before = [ids.next(call) for _ in range(3)]
+    clock.ms -= back_ms
+    after = [ids.next(call) for _ in range(3)]
+    assert_growing(after)
+    assert time_ms(after[0]) == START_MS - back_ms
+    clock.ms += back_ms
+    assert_growing([*after, *(again := [ids.next(call) for _ in range(3)])])
+    assert len({*before, *after, *again}) == 9, "and no two are alike when the same time comes again"
+
+
+def test_above_a_parent_there_are_no_ids_of_a_clock_that_was_set_back(
     ids: IdGenerator, clock: SetClock, call: Call
 ) -> None:
-    taken = [ids.next(call) for _ in range(3)]
+    parent = ids.next(call)
     clock.ms -= 10 * MINUTE
-    for _ in range(9 * MINUTE // MINUTE):
-        with pytest.raises(Unavailable, match="clock"):
-            ids.next(call)
-        clock.ms += MINUTE
-    taken += [ids.next(call) for _ in range(3)]
-    clock.ms += MINUTE
-    taken += [ids.next(call) for _ in range(3)]
-    assert_growing(taken)
+    with pytest.raises(Unavailable, match="clock"):
+        ids.next(call, above=parent)
+    assert ids.next(call) < parent
 
 
 def test_a_clock_a_day_forward_and_back(ids: IdGenerator, clock: SetClock, call: Call) -> None:
-    taken = [ids.next(call)]
-    clock.ms += DAY
-    taken += [ids.next(call) for _ in range(3)]
-    assert time_ms(taken[-1]) == START_MS + DAY
-    clock.ms -= DAY
-    with pytest.raises(Unavailable):
-        ids.next(call)
-    clock.ms += DAY
-    taken += [ids.next(call) for _ in range(3)]
-    assert_growing(taken)
+    taken = []
+    for moved in (0, DAY, -DAY, DAY):
+        clock.ms += moved
+        taken += [ids.next(call) for _ in range(3)]
+    assert time_ms(taken[3]) == START_MS + DAY
+    assert time_ms(taken[6]) == START_MS
+    assert len(set(taken)) == len(taken)
 
 
 @pytest.mark.parametrize("ms", [0, EPOCH_MS - 1])

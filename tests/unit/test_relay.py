@@ -49,7 +49,7 @@ class Bench:
         self.source = SqliteUserStore(folder / "users.db", self.clock)
         self._log = SqliteEventLog(folder / "log.db", self.clock, 1)
         self.log: Any = Switch(self._log)
-        self.rule = BucketRule(self.clock, SETTINGS)
+        self.rule = BucketRule(self.clock, SETTINGS, self.log)
         self.metrics, self.quota = Metrics(), OutboxQuota(SETTINGS.quota_rows)
         self.janitor = OutboxJanitor([self.source], self.log, self.quota, self.metrics)
         self._reader = self._log.consumer("test", ["tweets"])
@@ -170,11 +170,62 @@ def test_a_row_that_is_written_again_elsewhere_is_published_again(bench: Bench) 
 def test_a_writer_whose_clock_is_ahead_is_published_at_once(bench: Bench) -> None:
     bench.write(1, bucket=NOW + 1)
     bench.write(2, bucket=NOW + 2)
+    bench.write(3, bucket=NOW + 1440)
     bench.relay_all()
-    assert bench.published() == [1]
-    bench.clock.pass_time(1.0)
+    assert bench.published() == [1, 2, 3]
+
+
+def test_a_clock_that_is_set_back_leaves_no_event_behind(bench: Bench) -> None:
+    """What is acked then goes into a bucket that is open, and is published at once, not when the clock is there."""
+    bench.write(1)
+    bench.clock.pass_time(5.0)
     bench.relay_all()
-    assert bench.published() == [2]
+    bench.clock.ms -= 600 * SECOND
+    for event in (2, 3):
+        bucket = bench.rule.present()
+        bench.write(event, bucket=bucket)
+        bench.settle(event, bucket=bucket)
+        bench.relay_all()
+        bench.janitor.run_once(bench.call)
+    assert bench.published() == [1, 2, 3]
+    assert bench.stored(NOW + 1) == [2, 3], "and stays until that bucket's time has come"
+
+
+def test_a_write_between_the_last_sweep_and_the_closing_is_found(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its writer looked at the log before the relay had said there that it closes, and so has acked."""
+    append, dead = bench._log.append, []
+
+    def die_after_the_closing(*args: Any, relayed: RelayPosition | None = None, **rest: Any) -> None:
+        if relayed is not None and relayed.open_from == NOW + 1 and not dead:
+            bench.write(2, bucket=NOW)
+            append(*args, relayed=relayed, **rest)
+            dead.append(True)
+            raise Unavailable("the relay")
+        append(*args, relayed=relayed, **rest)
+
+    monkeypatch.setattr(bench._log, "append", die_after_the_closing)
+    bench.write(1)
+    bench.clock.pass_time(2.0)
+    with pytest.raises(Unavailable):
+        bench.relay_all()
+    bench.janitor.run_once(bench.call)
+    assert bench.stored(NOW) == [1, 2], "the janitor leaves what has not been looked into"
+    bench.begin_anew()
+    bench.relay_all()
+    assert bench.published() == [1, 2]
+    bench.janitor.run_once(bench.call)
+    assert bench.stored(NOW) == []
+
+
+def test_a_bucket_that_holds_very_much_is_published_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(relay_module, "MOST_REMEMBERED", 2)
+    bench.write(1, 2, 3)
+    bench.relay_all()
+    bench.clock.pass_time(2.0)
+    bench.relay_all()
+    assert bench.published() == [1, 2, 3, 1, 2, 3]
 
 
 def test_many_rows_go_in_several_steps(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,9 +48,11 @@ class OutboxJanitor:
         for source in self._sources:
             name = source.outbox_name
             position = self._position(call, name)
-            if position.open_from > self._dropped_below.get(name, 0):
-                source.drop_outbox(call, position.open_from)
-                self._dropped_below[name] = position.open_from
+            # A closed bucket with a tail has not been looked into for the last time.
+            done_below = min([position.open_from, *(bucket for bucket, _ in position.tails)])
+            if done_below > self._dropped_below.get(name, 0):
+                source.drop_outbox(call, done_below)
+                self._dropped_below[name] = done_below
             rows = source.outbox_backlog(call, position.open_from, position.tails).rows
             self._metrics.outbox_rows.labels(name).set(rows)
             waiting += rows

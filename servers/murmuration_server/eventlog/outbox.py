@@ -4,6 +4,10 @@ The relay tails the open buckets and sweeps each one a last time some while afte
 the moment at which it writes, and looks at the clock after the write: if that last sweep may be past by then, it writes
 the row again into the present bucket before it acks. (Model-checked: a bucket taken from the id, or no second look,
 loses acked events of a writer that paused.)
+
+A clock that is set back makes a writer choose a bucket that is closed already, whatever the clock says. So it also asks
+the log, after its write, how far the relay has closed; and the relay says so before it looks into a bucket for the last
+time. One of the two sees the other.
 """
 
 from __future__ import annotations
@@ -12,8 +16,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from murmuration_server.eventlog.port import EventLog
 from murmuration_server.platform.call import Call
 from murmuration_server.platform.config import OutboxSettings
+from murmuration_server.platform.errors import MurmurationError
 from murmuration_server.platform.runtime import Runtime
 
 
@@ -62,10 +68,12 @@ class OutboxSource(Protocol):
 
 
 class BucketRule:
-    """Which bucket is when."""
+    """Which bucket is when. `log`: for a writer that is to hold against a clock that is set back."""
 
-    def __init__(self, runtime: Runtime, settings: OutboxSettings) -> None:
-        self._runtime, self._settings = runtime, settings
+    def __init__(self, runtime: Runtime, settings: OutboxSettings, log: EventLog | None = None) -> None:
+        self._runtime, self._settings, self._log = runtime, settings, log
+        self._open_from: dict[str, int] = {}
+        """By source: below it all is closed, as of the last look at the log."""
 
     def present(self) -> int:
         return self._runtime.now_ms() // self._settings.bucket_ms
@@ -81,9 +89,20 @@ class BucketRule:
 
     def settle(self, call: Call, source: OutboxSource, bucket: int, rows: Sequence[OutboxRow]) -> None:
         """To be called after the write that put `rows` into `bucket`, before its ack."""
-        while self.may_be_swept(bucket):
-            bucket = self.present()
+        while self.may_be_swept(bucket) or bucket < self._closed_below(call, source):
+            bucket = max(self.present(), self._open_from.get(source.outbox_name, 0))
             source.append_outbox(call, bucket, rows)
+
+    def _closed_below(self, call: Call, source: OutboxSource) -> int:
+        name = source.outbox_name
+        try:
+            position = self._log.relay_position(call, name) if self._log is not None else None
+        except MurmurationError:
+            # The relay cannot tell the log that it closes anything either.
+            position = None
+        if position is not None:
+            self._open_from[name] = position.open_from
+        return self._open_from.get(name, 0)
 
     def _end(self, bucket: int) -> int:
         return (bucket + 1) * self._settings.bucket_ms

@@ -8,6 +8,8 @@ from murmuration_server.platform.call import Call
 from murmuration_server.platform.metrics import Metrics
 
 ROWS_A_STEP = 1000
+MOST_REMEMBERED = 1_000_000
+"""Events of a bucket. One that holds more, as after a clock that was far ahead, is published again as it closes."""
 
 
 class Relay:
@@ -22,11 +24,10 @@ class Relay:
     def run_once(self, call: Call) -> bool:
         position = self._position or self._resume(call)
         bucket = self._source.next_outbox_bucket(call, position.open_from)
-        # One bucket ahead as well: a writer's clock may be ahead of this one.
-        newest = self._rule.present() + 1
         busy = False
         tails = dict(position.tails)
-        while bucket is not None and bucket <= newest:
+        # Those ahead of this clock as well: the writer's may be ahead, or this one was set back.
+        while bucket is not None:
             found = self._source.read_outbox(call, bucket, tails.get(bucket, 0), ROWS_A_STEP)
             if found:
                 tails[bucket] = found[-1][0]
@@ -46,18 +47,38 @@ class Relay:
         """Sweeps each bucket whose time has come once more, from its beginning, and passes on."""
         # The clock before the buckets: what is passed over as empty was seen empty after its time had come.
         due = self._rule.last_due()
+        # A relay that died may have said that it passes on, and not have looked once more.
+        position = self._look_once_more(call, position)
         bucket = self._source.next_outbox_bucket(call, position.open_from)
         while bucket is not None and bucket <= due:
             after = 0
             while found := self._source.read_outbox(call, bucket, after, ROWS_A_STEP):
                 after = found[-1][0]
                 position = self._publish(call, position, bucket, [row for _, row in found], dict(position.tails))
-            tails = tuple(tail for tail in position.tails if tail[0] > bucket)
-            position = RelayPosition(position.source, bucket + 1, tails)
-            self._log.append(call, (), relayed=position)
-            self._position = position
-            self._published.pop(bucket, None)
+            tails = ((bucket, after), *(tail for tail in position.tails if tail[0] > bucket))
+            self._store(call, RelayPosition(position.source, bucket + 1, tails))
+            position = self._look_once_more(call, self._position or position)
             bucket = self._source.next_outbox_bucket(call, position.open_from)
+
+    def _look_once_more(self, call: Call, position: RelayPosition) -> RelayPosition:
+        """Into buckets that the log calls closed: a writer that wrote before it could read so has acked. The janitor
+        keeps a bucket that has a tail."""
+        for bucket, after in position.tails:
+            if bucket >= position.open_from:
+                continue
+            tails = dict(position.tails)
+            while found := self._source.read_outbox(call, bucket, after, ROWS_A_STEP):
+                after = tails[bucket] = found[-1][0]
+                position = self._publish(call, position, bucket, [row for _, row in found], tails)
+            del tails[bucket]
+            position = RelayPosition(position.source, position.open_from, tuple(sorted(tails.items())))
+            self._store(call, position)
+            self._published.pop(bucket, None)
+        return position
+
+    def _store(self, call: Call, position: RelayPosition) -> None:
+        self._log.append(call, (), relayed=position)
+        self._position = position
 
     def _publish(
         self, call: Call, position: RelayPosition, bucket: int, rows: list[OutboxRow], tails: dict[int, int]
@@ -69,6 +90,8 @@ class Relay:
             records = [NewRecord(row.topic, row.key, row.origin_ms, row.value) for row in fresh]
             self._log.append(call, records, relayed=moved)
             published.update(row.event_id for row in fresh)
+            if len(published) > MOST_REMEMBERED:
+                published.clear()
             self._metrics.relayed.labels(position.source).inc(len(fresh))
         self._position = moved
         return moved

@@ -27,8 +27,9 @@ def floor_id(ms: int) -> int:
 
 
 class IdGenerator:
-    """Takes ids under a leased worker number. Whatever the clock does, ids of one generator grow, and no two are alike:
-    an id's millisecond lies inside the lease, and the next lease of that worker number starts above its end."""
+    """Takes ids under a leased worker number. Whatever the clock does, no two are alike: an id's millisecond lies inside
+    the lease, and the next lease of that worker number starts above its end. Ids of one generator grow, unless the clock
+    is set back by more than a minute: then they go on from there under a lease of their own."""
 
     def __init__(self, runtime: Runtime, leases: LeaseStore, owner: str, lease_ms: int = 60_000) -> None:
         self._runtime, self._leases, self._owner, self._lease_ms = runtime, leases, owner, lease_ms
@@ -44,6 +45,9 @@ class IdGenerator:
         with self._lock:
             now = self._runtime.now_ms()
             least = time_ms(above) + 1 if above else EPOCH_MS
+            if self._ms > now + MAX_AHEAD_MS:
+                # The clock was set back. Another worker number, or a later lease of this one, keeps ids unique.
+                self._lease, self._ms, self._sequence = None, 0, 0
             ms, sequence = self._after_last(max(now, least))
             if now < EPOCH_MS or ms > now + MAX_AHEAD_MS:
                 raise Unavailable("the id generator (this machine's clock is behind)")

@@ -97,7 +97,7 @@ def build_serving(ports: ServingPorts, settings: Settings, runtime: Runtime, met
     tweets = TweetClient(channel, cache, recent, horizon)
 
     ids = IdGenerator(runtime, ports.leases, owner)
-    buckets, quota = BucketRule(runtime, settings.outbox), OutboxQuota(settings.outbox.quota_rows)
+    buckets, quota = BucketRule(runtime, settings.outbox, ports.log), OutboxQuota(settings.outbox.quota_rows)
 
     accounts = Accounts(ports.users, ids, buckets, quota, settings.tweets.request_id_ms)
     public.bind(_service(user_pb2, "UserService"), UserService(accounts, ports.users))
