@@ -86,8 +86,12 @@ class ClusterCache:
         except MurmurationError:
             return {}
         wanted: dict[str, list[CacheKey]] = {}
+        owners: dict[int, str] = {}
         for key in keys:
-            wanted.setdefault(view.reading.owner(key.ring_id), []).append(key)
+            node = owners.get(key.ring_id)
+            if node is None:
+                node = owners[key.ring_id] = view.reading.owner(key.ring_id)
+            wanted.setdefault(node, []).append(key)
         found: dict[CacheKey, Cached] = {}
         for node, of_node in wanted.items():
             found.update(self._get(call, view, node, of_node))
@@ -159,7 +163,8 @@ class ClusterCache:
         state, link = view.state.nodes[node], self._link(node)
         if not state.is_in or not link.breaker.allows():
             return {}
-        named = {_named(key, state.generation): key for key in keys}
+        prefix = f"{state.generation:x}:"
+        named = {CacheKey(key.ring_id, prefix + key.name): key for key in keys}
         try:
             held = link.store.get_many(call, list(named))
         except MurmurationError as error:

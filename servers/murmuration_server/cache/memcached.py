@@ -169,10 +169,10 @@ def _or_nothing(connection: _Connection, name: bytes, write: Callable[[], object
 
 def _name(key: CacheKey) -> bytes:
     """Raises ValueError where Memcached would not take it."""
-    name = key.name.encode("ascii")
-    if len(name) > MAX_KEY_BYTES or any(byte <= 32 or byte == 127 for byte in name):
-        raise ValueError(f"{key.name!r} is no key: up to {MAX_KEY_BYTES} printable ASCII characters, no spaces")
-    return name
+    name = key.name
+    if len(name) > MAX_KEY_BYTES or not (name.isascii() and name.isprintable()) or " " in name:
+        raise ValueError(f"{name!r} is no key: up to {MAX_KEY_BYTES} printable ASCII characters, no spaces")
+    return name.encode()
 
 
 def _expire(ttl_seconds: float) -> int:
