@@ -170,41 +170,50 @@ def test_flush_takes_all(store: CacheStore, call: Call) -> None:
 
 def test_prepend_puts_bytes_in_front(store: CacheStore, call: Call) -> None:
     store.set(call, KEY, b"a", LONG)
-    store.prepend(call, KEY, b"b")
-    store.prepend(call, KEY, b"\r\n")
+    store.prepend_many(call, {KEY: b"b"})
+    store.prepend_many(call, {KEY: b"\r\n"})
     assert value(store, call) == b"\r\nba"
 
 
 def test_prepend_makes_no_entry(store: CacheStore, call: Call) -> None:
-    store.prepend(call, KEY, b"a")
+    store.prepend_many(call, {KEY: b"a"})
     assert value(store, call) is None
     store.set(call, OTHER, b"b", LONG)
     store.delete(call, OTHER)
-    store.prepend(call, OTHER, b"a")
+    store.prepend_many(call, {OTHER: b"a"})
     assert value(store, call, OTHER) is None
 
 
 def test_prepend_leaves_the_entry_its_time(store: CacheStore, call: Call, adapter: Adapter, place: Place) -> None:
     store.set(call, KEY, b"a", 1.0)
-    store.prepend(call, KEY, b"b")
+    store.prepend_many(call, {KEY: b"b"})
     assert value(store, call) == b"ba"
     adapter.pass_time(place, 1.5)
-    store.prepend(call, KEY, b"c")
+    store.prepend_many(call, {KEY: b"c"})
     assert value(store, call) is None
 
 
 def test_cas_fails_where_something_was_prepended(store: CacheStore, call: Call) -> None:
     store.set(call, KEY, b"a", LONG)
     old = token(store, call)
-    store.prepend(call, KEY, b"b")
+    store.prepend_many(call, {KEY: b"b"})
     assert not store.cas(call, KEY, b"c", old, LONG)
     assert value(store, call) == b"ba"
 
 
 def test_of_many_prepends_at_once_none_is_lost(store: CacheStore, call: Call) -> None:
     store.set(call, KEY, b"", LONG)
-    at_once([lambda n=n: store.prepend(call, KEY, b"%d" % n) for n in range(4)])
+    at_once([lambda n=n: store.prepend_many(call, {KEY: b"%d" % n}) for n in range(4)])
     assert sorted(value(store, call) or b"") == list(b"0123")
+
+
+def test_many_are_prepended_and_the_others_left(store: CacheStore, call: Call) -> None:
+    keys = [CacheKey(number, f"head.1:{number}") for number in range(1200)]
+    for key in keys[::3]:
+        store.set(call, key, b"a", LONG)
+    store.prepend_many(call, {key: b"%d" % key.ring_id for key in keys})
+    found = store.get_many(call, keys)
+    assert {key: cached.value for key, cached in found.items()} == {key: b"%da" % key.ring_id for key in keys[::3]}
 
 
 def test_entries_of_many_ids_are_found_in_one_look_up(store: CacheStore, call: Call) -> None:

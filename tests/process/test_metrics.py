@@ -76,7 +76,11 @@ def test_each_process_serves_the_whole_catalogue_and_nothing_else(server: Server
 def test_after_use_each_metric_has_been_measured(server: Server) -> None:
     def silent() -> set[str]:
         served = [_families(server, role) for role in ROLES]
-        return {name for name in served[0] if not any(found[name] for found in served)} - ONLY_AFTER_ERRORS - ONLY_DISTRIBUTED
+        return (
+            {name for name in served[0] if not any(found[name] for found in served)}
+            - ONLY_AFTER_ERRORS
+            - ONLY_DISTRIBUTED
+        )
 
     until("every metric to have a sample", lambda: not silent())
 

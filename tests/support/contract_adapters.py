@@ -20,9 +20,10 @@ from murmuration_server.cache.none import NoCache
 from murmuration_server.eventlog.sqlite import SqliteEventLog
 from murmuration_server.graph.stores.sqlite import SqliteGraphStore
 from murmuration_server.platform.call import Call
-from murmuration_server.platform.config import MemcachedSettings
+from murmuration_server.platform.config import MemcachedSettings, TimelineSettings
 from murmuration_server.platform.leases import SqliteLeaseStore
 from murmuration_server.platform.metrics import Metrics
+from murmuration_server.timeline.heads import CachedHeads
 from murmuration_server.timeline.stores.sqlite import SqliteHomeStateStore, SqliteHomeStore
 from murmuration_server.tweets.stores.sqlite import SqliteTweetStore
 from murmuration_server.users.stores.sqlite import SqliteUserStore
@@ -40,6 +41,10 @@ class Place:
     folder: Path
     runtime: SetClock = field(default_factory=SetClock)
     opened: list[Any] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.cache = MemoryCache(self.runtime)
+        """For all processes of the place."""
 
     def keep(self, thing: Any) -> Any:
         self.opened.append(thing)
@@ -105,6 +110,15 @@ def _sleep(_place: Place, seconds: float) -> None:
     time.sleep(seconds)
 
 
+class _HeadedFile(CachedHeads):
+    """Heads of three entries, so that most answers come from both."""
+
+    def __init__(self, place: Place, *, read_only: bool = False) -> None:
+        homes = SqliteHomeStore(place.folder / "homes.db", place.runtime, read_only=read_only)
+        self.close = homes.close
+        super().__init__(homes, place.cache, place.runtime, TimelineSettings(), size=3)
+
+
 _NOTHING_IS_KEPT = "a cache that is switched off keeps nothing"
 
 LEASE_STORES = [
@@ -138,6 +152,7 @@ CACHE_STORES = [
             "test_prepend_leaves_the_entry_its_time": _NOTHING_IS_KEPT,
             "test_cas_fails_where_something_was_prepended": _NOTHING_IS_KEPT,
             "test_of_many_prepends_at_once_none_is_lost": _NOTHING_IS_KEPT,
+            "test_many_are_prepended_and_the_others_left": _NOTHING_IS_KEPT,
             "test_entries_of_many_ids_are_found_in_one_look_up": _NOTHING_IS_KEPT,
         },
     ),
@@ -178,6 +193,11 @@ TWEET_STORES = [
 OUTBOX_SOURCES = [*USER_STORES, *GRAPH_STORES, *TWEET_STORES]
 HOME_STORES = [
     Adapter("sqlite", **_file("homes.db", SqliteHomeStore)),
+    Adapter(
+        "sqlite-with-heads",
+        open=_HeadedFile,
+        open_reader=lambda place: _HeadedFile(place, read_only=True),
+    ),
 ]
 HOME_STATE_STORES = [
     Adapter("sqlite", **_file("home-states.db", SqliteHomeStateStore)),

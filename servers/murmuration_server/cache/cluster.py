@@ -25,7 +25,8 @@ from murmuration_server.platform.errors import MurmurationError, Unavailable
 from murmuration_server.platform.metrics import Metrics
 from murmuration_server.platform.runtime import Runtime
 
-Write = Callable[[CacheStore, Call, CacheKey], object]
+Write = Callable[[CacheStore, Call, Mapping[CacheKey, CacheKey]], object]
+"""What to do at one node, with the names there of the keys that it holds."""
 
 TRIES = 2
 """Of a write: one, and one more."""
@@ -114,19 +115,23 @@ class ClusterCache:
             if other == node:
                 continue
             # A fill may be left undone, and whoever edits deletes then, which waits where that is needed.
-            if not (view.state.nodes[other].is_in and self._write_to(call, view, other, key, _delete)):
+            if not (view.state.nodes[other].is_in and self._write_to(call, view, other, [key], _delete)):
                 return False
         named, of_node = _named(key, state.generation), token & ((1 << _MARK_SHIFT) - 1)
         return self._fill(node, lambda store: store.cas(call, named, value, of_node, ttl_seconds))
 
     def set(self, call: Call, key: CacheKey, value: bytes, ttl_seconds: float) -> None:
-        self._write(call, key, lambda store, own, named: store.set(own, named, value, ttl_seconds))
+        self._write(call, [key], lambda store, own, named: store.set(own, named[key], value, ttl_seconds))
 
     def delete(self, call: Call, key: CacheKey) -> None:
-        self._write(call, key, _delete)
+        self._write(call, [key], _delete)
 
-    def prepend(self, call: Call, key: CacheKey, value: bytes) -> None:
-        self._write(call, key, lambda store, own, named: store.prepend(own, named, value))
+    def prepend_many(self, call: Call, values: Mapping[CacheKey, bytes]) -> None:
+        self._write(
+            call,
+            list(values),
+            lambda store, own, named: store.prepend_many(own, {name: values[key] for key, name in named.items()}),
+        )
 
     def flush(self, call: Call) -> None:
         state = self._view.current(call).state
@@ -187,27 +192,31 @@ class ClusterCache:
         link.breaker.succeeded()
         return done
 
-    def _write(self, call: Call, key: CacheKey, work: Write) -> None:
+    def _write(self, call: Call, keys: Sequence[CacheKey], work: Write) -> None:
         """What must be seen. Begins anew, under the view of then, where a node was taken out on the way."""
         call.remaining()
         for _ in range(WRITE_ROUNDS):
             view = self._view.current(call)
-            if all(self._write_to(call, view, node, key, work) for node in view.owners(key.ring_id)):
+            by_node: dict[str, list[CacheKey]] = {}
+            for key in keys:
+                for node in view.owners(key.ring_id):
+                    by_node.setdefault(node, []).append(key)
+            if all(self._write_to(call, view, node, at_node, work) for node, at_node in by_node.items()):
                 return
         raise Unavailable("the cache (its nodes change all the time)")
 
-    def _write_to(self, call: Call, view: View, node: str, key: CacheKey, work: Write) -> bool:
+    def _write_to(self, call: Call, view: View, node: str, keys: Sequence[CacheKey], work: Write) -> bool:
         """Answers whether it is done there. If not, the node is out by now, or its state is not that of this view."""
         state = view.state.nodes[node]
-        if state.status is Status.OUT or self._written(call, node, state, key, work):
+        if state.status is Status.OUT or self._written(call, node, state, keys, work):
             if not state.is_in:
                 self._view.await_leases(call, node, state)
             return True
         self._view.take_out(node, state.generation)
         return False
 
-    def _written(self, call: Call, node: str, state: NodeState, key: CacheKey, work: Write) -> bool:
-        link, named = self._link(node), _named(key, state.generation)
+    def _written(self, call: Call, node: str, state: NodeState, keys: Sequence[CacheKey], work: Write) -> bool:
+        link, named = self._link(node), {key: _named(key, state.generation) for key in keys}
         own = replace(call, deadline=max(call.deadline, self._runtime.monotonic() + WRITE_SECONDS))
         for _ in range(TRIES):
             try:
@@ -241,5 +250,6 @@ def _named(key: CacheKey, generation: int) -> CacheKey:
     return CacheKey(key.ring_id, f"{generation:x}:{key.name}")
 
 
-def _delete(store: CacheStore, call: Call, named: CacheKey) -> None:
-    store.delete(call, named)
+def _delete(store: CacheStore, call: Call, named: Mapping[CacheKey, CacheKey]) -> None:
+    for name in named.values():
+        store.delete(call, name)

@@ -58,12 +58,13 @@ class MemoryCache:
             self._put(key, value, ttl_seconds)
             return True
 
-    def prepend(self, call: Call, key: CacheKey, value: bytes) -> None:  # noqa: ARG002
+    def prepend_many(self, call: Call, values: Mapping[CacheKey, bytes]) -> None:  # noqa: ARG002
         with self._lock:
-            held = self._live(key)
-            if held is not None:
-                ends = self._entries[key][1]
-                self._put(key, value + held.value, ends - self._runtime.monotonic())
+            for key, value in values.items():
+                held = self._live(key)
+                if held is not None:
+                    ends = self._entries[key][1]
+                    self._put(key, value + held.value, ends - self._runtime.monotonic())
 
     def delete(self, call: Call, key: CacheKey) -> None:  # noqa: ARG002
         with self._lock:

@@ -23,7 +23,7 @@ class NoCache:
     def cas(self, call: Call, key: CacheKey, value: bytes, token: int, ttl_seconds: float) -> bool:  # noqa: ARG002
         return False
 
-    def prepend(self, call: Call, key: CacheKey, value: bytes) -> None:
+    def prepend_many(self, call: Call, values: Mapping[CacheKey, bytes]) -> None:
         """Nothing is there."""
 
     def delete(self, call: Call, key: CacheKey) -> None:

@@ -26,8 +26,8 @@ class CacheStore(Protocol):
     """A failed read is a miss; a failed write is not silent: it raises `Unavailable`.
 
     `add` and `cas` may fail without harm: who fills leaves it, who edits deletes then. What `set`, `delete` and
-    `prepend` have answered is seen by every read that begins afterwards, or the entry is gone for it. A store may round
-    `ttl_seconds` up to whole seconds. Key names are short printable ASCII.
+    `prepend_many` have answered is seen by every read that begins afterwards, or the entry is gone for it. A store may
+    round `ttl_seconds` up to whole seconds. Key names are short printable ASCII.
     """
 
     def get_many(self, call: Call, keys: Sequence[CacheKey]) -> Mapping[CacheKey, Cached]:
@@ -46,9 +46,9 @@ class CacheStore(Protocol):
         """Stores only where the entry is still the one that the token was given for; answers whether it did."""
         ...
 
-    def prepend(self, call: Call, key: CacheKey, value: bytes) -> None:
-        """Puts the bytes in front of those that are there, which voids tokens and keeps the entry's time; nothing where
-        no entry is."""
+    def prepend_many(self, call: Call, values: Mapping[CacheKey, bytes]) -> None:
+        """Puts each value in front of what is there, which voids tokens and keeps the entry's time; nothing where no
+        entry is. Where this raises, some may have been put there, and when it is repeated they are there twice."""
         ...
 
     def delete(self, call: Call, key: CacheKey) -> None:
