@@ -218,3 +218,15 @@ def test_parsed_copies_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         assert len(bench.cache._parsed) == 2
 
     run(main)
+
+
+def test_an_edit_whose_cas_fails_deletes() -> None:
+    """Whether it went through is unknown, so neither the old value nor the new one may stay."""
+
+    def main(bench: Bench) -> None:
+        key = bench.kind.key(2)
+        bench.memory.set(bench.call, key, b"V" + bytes(8) + b"4", 60.0)
+        bench.cache.edit(bench.call, bench.kind, 2, lambda held: held + 1)
+        assert bench.memory.get_many(bench.call, [key]) == {}
+
+    run(main, sick=("cas",))

@@ -122,6 +122,7 @@ class MemcachedSettings(_Section):
     breaker_failures: int = Field(default=3, ge=1, description="failures in a row, and reads leave the node alone")
     breaker_pause_ms: int = Field(default=1000, ge=1, description="for how long at first; jittered, doubled up to 30 s")
     refresh_ms: int = Field(default=500, ge=1, description="pause between looks at the states and names of nodes")
+    head_entries: int = Field(default=200, ge=0, description="newest entries of a home kept in the cache; 0: none")
 
     @field_validator("nodes")
     @classmethod
