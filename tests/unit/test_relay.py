@@ -191,9 +191,7 @@ def test_a_clock_that_is_set_back_leaves_no_event_behind(bench: Bench) -> None:
     assert bench.stored(NOW + 1) == [2, 3], "and stays until that bucket's time has come"
 
 
-def test_a_write_between_the_last_sweep_and_the_closing_is_found(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_write_between_the_last_sweep_and_the_closing_is_found(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its writer looked at the log before the relay had said there that it closes, and so has acked."""
     append, dead = bench._log.append, []
 
