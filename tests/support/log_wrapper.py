@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from random import Random
 
 from murmuration_server.eventlog.port import Backlog, Consumer, EventLog, NewRecord, Record, RelayPosition
@@ -62,6 +62,9 @@ class UnrulyLog:
 
     def backlog(self, call: Call) -> list[Backlog]:
         return self._log.backlog(call)
+
+    def read(self, call: Call, topic: str, offsets: Mapping[int, int], limit: int) -> list[Record]:
+        return self._log.read(call, topic, offsets, limit)
 
     def trim(self, call: Call) -> int:
         return self._log.trim(call)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -54,15 +54,25 @@ class Backlog:
 
 
 class Consumer(Protocol):
-    """One member of a group. Records of one key come in order; any record may come again."""
+    """One member of a group, for one task. Records of one key come in order; any record may come again.
+
+    Members of a group share the partitions, and a partition may move from one to another between two polls. What its
+    old owner has not committed comes to the new one; what he commits late moves nothing.
+    """
 
     def poll(self, call: Call, limit: int, wait_seconds: float = 0.0) -> list[Record]:
         """The next records that are not committed, at most `limit` a partition, oldest first; the same ones again
-        until they are committed. Waits up to `wait_seconds` where there are none."""
+        until they are committed, and further ones behind them. Waits up to `wait_seconds` where there are none.
+
+        What is there need not come with the first poll that could bring it: a group may be gathering, or a part of the
+        records be under way. Raises `Unavailable`.
+        """
         ...
 
     def commit(self, call: Call, records: Sequence[Record]) -> None:
-        """These records and all before them in their partitions are done."""
+        """These records and all before them in their partitions are done. Takes nothing back, and passes over
+        partitions that are not this member's any more. Raises `Unavailable`: whether they count as done is then
+        unknown."""
         ...
 
 
@@ -77,10 +87,11 @@ class EventLog(Protocol):
         consumed: tuple[str, Sequence[Record]] | None = None,
         relayed: RelayPosition | None = None,
     ) -> None:
-        """Appends all of the records or none.
+        """Appends the records, of each key in their order.
 
         `consumed` commits a group's records, and `relayed` stores a relay's position, with the append or after it,
-        never before. Raises `Unavailable`; whether the records are there is then unknown.
+        never before. Where it raises, any of the records may be there, one without those before it too, and the
+        positions moved or not: append all of them again. Raises `Unavailable`, `Overloaded`, `DeadlineExceeded`.
         """
         ...
 
@@ -92,8 +103,14 @@ class EventLog(Protocol):
         """Of every group that has polled."""
         ...
 
+    def read(self, call: Call, topic: str, offsets: Mapping[int, int], limit: int) -> list[Record]:
+        """The first `limit` records of each partition from its offset on (one that is not named: from its beginning),
+        without a group: for those who look on. Fewer come only where a partition ends. Raises `Unavailable`."""
+        ...
+
     def trim(self, call: Call) -> int:
-        """Drops what every group has committed, and the oldest of what nobody reads; answers how many records."""
+        """Drops some of what every group has committed, and the oldest of what nobody reads; answers how many records.
+        A log that drops records by their age has nothing to do here."""
         ...
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from murmuration_server.eventlog.port import Backlog, Consumer, NewRecord, Record, RelayPosition, partition_of
@@ -94,6 +94,14 @@ class SqliteEventLog:
                    FROM committed c JOIN ends e USING (topic, partition) GROUP BY c.grp, c.topic"""
             )
             return [Backlog(*row) for row in rows]
+
+        return self._db.read(work)
+
+    def read(self, call: Call, topic: str, offsets: Mapping[int, int], limit: int) -> list[Record]:  # noqa: ARG002
+        def work(connection: sqlite3.Connection) -> list[Record]:
+            partitions = connection.execute("SELECT partition FROM ends WHERE topic = ?", (topic,)).fetchall()
+            places = [(topic, partition, offsets.get(partition, 0)) for (partition,) in partitions]
+            return _records(connection, places, limit)
 
         return self._db.read(work)
 
@@ -187,16 +195,20 @@ class _SqliteConsumer:
                WHERE c.grp = ? AND e.next_offset > c.next_offset""",
             (self._group,),
         ).fetchall()
-        records: list[Record] = []
-        for topic, partition, position in places:
-            if topic in self._topics:
-                rows = connection.execute(
-                    """SELECT topic, partition, offset, key, origin_ms, value FROM records
-                       WHERE topic = ? AND partition = ? AND offset >= ? ORDER BY offset LIMIT ?""",
-                    (topic, partition, position, limit),
-                )
-                records.extend(Record(*row) for row in rows)
-        return records
+        return _records(connection, [place for place in places if place[0] in self._topics], limit)
+
+
+def _records(connection: sqlite3.Connection, places: Iterable[tuple[str, int, int]], limit: int) -> list[Record]:
+    """`places`: topic, partition, and the offset from which on at most `limit` are read."""
+    records: list[Record] = []
+    for place in places:
+        rows = connection.execute(
+            """SELECT topic, partition, offset, key, origin_ms, value FROM records
+               WHERE topic = ? AND partition = ? AND offset >= ? ORDER BY offset LIMIT ?""",
+            (*place, limit),
+        )
+        records.extend(Record(*row) for row in rows)
+    return records
 
 
 def _commit(connection: sqlite3.Connection, group: str, records: Sequence[Record]) -> None:
