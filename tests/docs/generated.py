@@ -112,6 +112,8 @@ def _range(field: FieldInfo) -> str:
         return ", ".join(f"`{choice}`" for choice in get_args(annotation))
     if annotation in (str, Path):
         return "text" if annotation is str else "a path"
+    if get_origin(annotation) is dict:
+        return "a table of texts"
     kind = next((part for part in get_args(annotation) if part is not NoneType), annotation)
     words = "a number" if kind is float else "a whole number"
     if get_origin(annotation) is tuple:

@@ -6,6 +6,7 @@ that test must then fail, so an opt-out that is no longer needed is noticed.
 
 from __future__ import annotations
 
+import secrets
 import sqlite3
 import time
 from collections.abc import Callable, Mapping
@@ -20,7 +21,7 @@ from murmuration_server.cache.none import NoCache
 from murmuration_server.eventlog.sqlite import SqliteEventLog
 from murmuration_server.graph.stores.sqlite import SqliteGraphStore
 from murmuration_server.platform.call import Call
-from murmuration_server.platform.config import MemcachedSettings, TimelineSettings
+from murmuration_server.platform.config import KafkaSettings, MemcachedSettings, TimelineSettings
 from murmuration_server.platform.leases import SqliteLeaseStore
 from murmuration_server.platform.metrics import Metrics
 from murmuration_server.timeline.heads import CachedHeads
@@ -28,6 +29,7 @@ from murmuration_server.timeline.stores.sqlite import SqliteHomeStateStore, Sqli
 from murmuration_server.tweets.stores.sqlite import SqliteTweetStore
 from murmuration_server.users.stores.sqlite import SqliteUserStore
 from tests.support.contract_clock import SetClock
+from tests.support.real_kafka import kafka_broker
 from tests.support.real_memcached import memcached_nodes
 
 PARTITIONS = 2
@@ -41,6 +43,8 @@ class Place:
     folder: Path
     runtime: SetClock = field(default_factory=SetClock)
     opened: list[Any] = field(default_factory=list)
+    token: str = field(default_factory=lambda: secrets.token_hex(4))
+    """Tells the data of this place from others' where many places share a server."""
 
     def __post_init__(self) -> None:
         self.cache = MemoryCache(self.runtime)
@@ -119,6 +123,20 @@ class _HeadedFile(CachedHeads):
         super().__init__(homes, place.cache, place.runtime, TimelineSettings(), size=3)
 
 
+def kafka_settings(place: Place, **more: Any) -> KafkaSettings:
+    """For a log of the place's own on the shared broker."""
+    single = {"replication_factor": 1, "min_insync_replicas": 1, "partitions": PARTITIONS}
+    prefix = f"{place.folder.name}-{place.token}."
+    return KafkaSettings(bootstrap_servers=kafka_broker().address, prefix=prefix, **(single | more))
+
+
+def _kafka(place: Place) -> Any:
+    from murmuration_server.eventlog.kafka.log import KafkaEventLog
+
+    return KafkaEventLog(kafka_settings(place), place.runtime)
+
+
+_BROKERS_DROP = "the brokers drop records by age, so that groups that come later find them"
 _NOTHING_IS_KEPT = "a cache that is switched off keeps nothing"
 
 LEASE_STORES = [
@@ -126,6 +144,16 @@ LEASE_STORES = [
 ]
 EVENT_LOGS = [
     Adapter("sqlite", **_file("log.db", SqliteEventLog, PARTITIONS)),
+    Adapter(
+        "kafka",
+        _kafka,
+        opt_outs={
+            "test_trim_drops_what_every_group_has_committed": _BROKERS_DROP,
+            "test_offsets_go_on_after_a_trim": _BROKERS_DROP,
+            "test_a_group_that_comes_after_a_trim_waits_for_nothing_that_is_gone": _BROKERS_DROP,
+        },
+        stack=True,
+    ),
 ]
 CACHE_STORES = [
     Adapter("memory", lambda place: MemoryCache(place.runtime)),

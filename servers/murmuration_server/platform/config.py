@@ -136,6 +136,61 @@ class MemcachedSettings(_Section):
         return nodes
 
 
+class KafkaSettings(_Section):
+    """Where the log lies if it lies on Kafka. `properties` are librdkafka's own, for security and tuning."""
+
+    bootstrap_servers: str = Field(default="127.0.0.1:9092", min_length=1, description="host:port, comma-separated")
+    prefix: str = Field(
+        default="murmuration.",
+        pattern=r"^[A-Za-z0-9._-]{0,100}$",
+        description="before the names of topics and groups: several systems may share a cluster",
+    )
+    partitions: int = Field(default=12, ge=1, le=1000, description="of a new topic; a topic keeps its number")
+    replication_factor: int = Field(default=3, ge=1, description="copies of a new topic; 1 for a single broker")
+    min_insync_replicas: int = Field(default=2, ge=1, description="copies that must have a record before it is acked")
+    retention_hours: int = Field(
+        default=168, ge=1, description="how long records are kept; a group that is away longer loses some"
+    )
+    dead_letter_hours: int = Field(default=720, ge=1, description="how long dead letters are kept")
+    request_timeout_ms: int = Field(default=5000, ge=100, description="of one request, where the call has longer")
+    delivery_timeout_ms: int = Field(default=10_000, ge=100, description="how long records are tried to be appended")
+    session_timeout_ms: int = Field(
+        default=10_000, ge=1000, description="a consumer that is silent for longer loses its partitions"
+    )
+    max_poll_interval_ms: int = Field(default=300_000, ge=1000, description="a batch that takes longer does the same")
+    queue_records: int = Field(default=100_000, ge=1, description="records of this process on their way to the log")
+    queue_bytes: int = Field(default=64 << 20, ge=1 << 20, description="the same in bytes")
+    fetch_bytes: int = Field(default=8 << 20, ge=1 << 20, description="fetched ahead by each consumer")
+    properties: dict[str, str] = Field(
+        default={}, description="further properties of librdkafka, as security.protocol and sasl.mechanism"
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.min_insync_replicas > self.replication_factor:
+            raise ValueError("min_insync_replicas must not be greater than replication_factor, or nothing is acked")
+        guarded = sorted(set(self.properties) & _GUARDED)
+        if guarded:
+            raise ValueError(f"properties must not set {', '.join(guarded)}: what is promised rests on them")
+        return self
+
+
+_GUARDED = frozenset(
+    {
+        "acks",
+        "auto.offset.reset",
+        "bootstrap.servers",
+        "enable.auto.commit",
+        "enable.auto.offset.store",
+        "enable.idempotence",
+        "group.id",
+        "partition.assignment.strategy",
+        "request.required.acks",
+    }
+)
+"""Properties of librdkafka that are ours to set."""
+
+
 class Settings(BaseSettings):
     """All settings, with their defaults."""
 
@@ -149,6 +204,7 @@ class Settings(BaseSettings):
     fanout: FanoutSettings = FanoutSettings()
     outbox: OutboxSettings = OutboxSettings()
     memcached: MemcachedSettings = MemcachedSettings()
+    kafka: KafkaSettings = KafkaSettings()
 
     @model_validator(mode="after")
     def _check(self) -> Self:
