@@ -7,6 +7,8 @@ Each file in tests/breaks/ is a patch with two lines in front of it:
 
 The named tests first pass together on an unchanged scratch copy; then each patch is applied to a scratch copy, where
 its test must fail, and is taken back. The working tree is never touched.
+
+Those in tests/breaks/stack/ break what only a test with real servers sees; `--stack` proves them and no others.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from queue import SimpleQueue
 
 ROOT = Path(__file__).resolve().parent.parent
 BREAKS = ROOT / "tests" / "breaks"
+STACK = "stack"
 TEST_SECONDS = 240
 PYTEST_TESTS_FAILED = 1
 
@@ -74,10 +77,10 @@ def scratch_copy(folder: Path) -> Path:
     return folder
 
 
-def run_tests(scratch: Path, tests: list[str]) -> subprocess.CompletedProcess[str]:
+def run_tests(scratch: Path, tests: list[str], marked: str) -> subprocess.CompletedProcess[str]:
     packages = os.pathsep.join(str(scratch / part) for part in ("protos", "servers", "clients"))
     environment = os.environ | {"PYTHONPATH": packages, "PYTHONDONTWRITEBYTECODE": "1", "HYPOTHESIS_DATABASE": "none"}
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-m", marked, *tests]
     return subprocess.run(
         command, cwd=scratch, env=environment, capture_output=True, text=True, timeout=TEST_SECONDS, check=False
     )
@@ -91,13 +94,18 @@ def git_apply(scratch: Path, patch: Path, *options: str) -> str:
     return done.stderr.strip() if done.returncode else ""
 
 
+def marks(broken: Break) -> str:
+    """Which of the tests of one name count: those on real servers, or the others."""
+    return "stack" if broken.path.parent.name == STACK else f"not {STACK}"
+
+
 def prove(scratch: Path, broken: Break) -> Verdict:
     started = time.monotonic()
     refused = git_apply(scratch, broken.path)
     if refused:
         return Verdict(broken, False, f"the patch does not apply: {refused}", 0.0)
     try:
-        done = run_tests(scratch, [broken.test])
+        done = run_tests(scratch, [broken.test], marks(broken))
         proven = done.returncode == PYTEST_TESTS_FAILED
         last = (done.stdout.strip().splitlines() or [""])[-1]
         reason = "" if proven else f"the test did not fail: {last}"
@@ -111,16 +119,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make prove", description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", help="only breaks whose file name contains one of these")
     parser.add_argument("--jobs", type=int, default=2, help="scratch copies that work at once")
+    parser.add_argument("--stack", action="store_true", help="the breaks that tests with real servers prove")
     parser.add_argument("--list", action="store_true", help="name the breaks and their tests, and run nothing")
     arguments = parser.parse_args()
-    breaks = [read_break(path) for path in sorted(BREAKS.glob("*.patch"))]
+    folder = BREAKS / STACK if arguments.stack else BREAKS
+    breaks = [read_break(path) for path in sorted(folder.glob("*.patch"))]
     breaks = [one for one in breaks if not arguments.names or any(name in one.path.name for name in arguments.names)]
     if arguments.list:
         for one in breaks:
             print(f"{one.path.stem:32} {one.test}\n{'':32} {one.sentence}")
         return 0
-    with tempfile.TemporaryDirectory(prefix="murmuration-prove-") as folder:
-        return _prove_all(breaks, Path(folder), arguments.jobs)
+    with tempfile.TemporaryDirectory(prefix="murmuration-prove-") as scratch:
+        return _prove_all(breaks, Path(scratch), arguments.jobs)
 
 
 def _prove_all(breaks: list[Break], folder: Path, jobs: int) -> int:
@@ -130,7 +140,7 @@ def _prove_all(breaks: list[Break], folder: Path, jobs: int) -> int:
     first = copies.get()
     tests = sorted({one.test for one in breaks})
     print(f"{len(tests)} tests on the unchanged code …", flush=True)
-    unchanged = run_tests(first, ["-n", str(jobs), *tests])
+    unchanged = run_tests(first, ["-n", str(jobs), *tests], marks(breaks[0]))
     copies.put(first)
     if unchanged.returncode:
         print(unchanged.stdout[-3000:], "\nA named test fails on the unchanged code, or is not there.", sep="")
