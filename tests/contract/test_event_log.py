@@ -129,6 +129,7 @@ def test_a_late_commit_takes_nothing_back(store: EventLog, call: Call) -> None:
     records = come(consumer, call, 3)
     consumer.commit(call, records)
     consumer.commit(call, records[:1])
+    assert backlog(store, call) == (0, None)
     assert nothing_comes(store, call, consumer)
 
 

@@ -19,6 +19,9 @@ log = logging.getLogger(__name__)
 RECONNECT_MS = {"reconnect.backoff.ms": 50, "reconnect.backoff.max.ms": 1000}
 """The library's own ten seconds at most would be most of a recovery."""
 
+LIBRARY_LOG_LEVEL = 2
+"""Critical, in the numbers of syslog. `properties` may set another."""
+
 ORIGIN_HEADER = "origin_ms"
 _LONG = struct.Struct(">q")
 """Keys and origins lie as Kafka's own LongSerializer writes them, so that other tools can read them."""
@@ -51,6 +54,8 @@ class Clients:
             "bootstrap.servers": self.settings.bootstrap_servers,
             "client.id": "murmuration",
             "socket.timeout.ms": self.settings.request_timeout_ms,
+            # It would say each try to connect to a broker that is gone; what fails for us says why by itself.
+            "log_level": LIBRARY_LOG_LEVEL,
             # Without it the library writes to stderr, and hands errors over as messages.
             "error_cb": _note,
             **RECONNECT_MS,

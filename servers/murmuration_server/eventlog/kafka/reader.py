@@ -45,6 +45,7 @@ class Reader:
             except (KafkaException, TimeoutError) as error:
                 if not _moving(error) or self._runtime.monotonic() > deadline:
                     raise unavailable(error) from error
+                self._look_for_leaders(seconds)
             self._runtime.sleep(LOOK_AGAIN_SECONDS)
 
     def read(self, call: Call, spans: Mapping[Place, tuple[int, int]], limit: int) -> dict[Place, list[Record]]:
@@ -85,6 +86,13 @@ class Reader:
                 consumer.resume([self._at(place, 0) for place in spans])
                 consumer.unassign()
         return got
+
+    def _look_for_leaders(self, seconds: float) -> None:
+        """The library would ask the leaders that it knows again and again, for minutes."""
+        try:
+            self._admin.list_topics(timeout=seconds)
+        except KafkaException as error:
+            raise unavailable(error) from error
 
     def close(self) -> None:
         with self._lock:
