@@ -27,9 +27,9 @@ def floor_id(ms: int) -> int:
 
 
 class IdGenerator:
-    """Takes ids under a leased worker number. Whatever the clock does, no two are alike: an id's millisecond lies inside
-    the lease, and the next lease of that worker number starts above its end. Ids of one generator grow, unless the clock
-    is set back by more than a minute: then they go on from there under a lease of their own."""
+    """Takes ids under a leased worker number. Whatever the clock does, no two are alike: an id's millisecond lies
+    inside the lease, and the next lease of that worker number starts above its end. Ids of one generator grow, unless
+    the clock is set back by more than a minute: then they go on from there under a lease of their own."""
 
     def __init__(self, runtime: Runtime, leases: LeaseStore, owner: str, lease_ms: int = 60_000) -> None:
         self._runtime, self._leases, self._owner, self._lease_ms = runtime, leases, owner, lease_ms
