@@ -2,13 +2,14 @@
 PYTHON ?= python3
 JOBS ?= 2
 ARGS ?=
+MISSING ?= fail
 BIN := .venv/bin
 INSTALLED := .venv/installed
 export PYTHON
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help venv demo up bench test test-stack prove lint format generate constraints clean
+.PHONY: help venv demo up bench test test-stack test-clients prove lint format generate constraints clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -31,10 +32,13 @@ bench: venv ## every figure of docs/results.md, measured anew in at most 15 minu
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 test: venv ## all tests on the embedded adapters, at most 5 minutes (ARGS='-k home')
-	@$(BIN)/python -m pytest tests -n $(JOBS) --dist loadgroup -m 'not stack' $(ARGS)
+	@$(BIN)/python -m pytest tests -n $(JOBS) --dist loadgroup -m 'not stack and not languages' $(ARGS)
 
 test-stack: venv ## the tests that need real servers: Cassandra, Kafka, Memcached (ARGS='-k kafka')
 	@$(BIN)/python -m pytest tests -m stack $(ARGS)
+
+test-clients: venv ## the clients in Go and TypeScript against a real server (MISSING=skip: whose toolchain is there)
+	@MISSING=$(MISSING) $(BIN)/python -m pytest tests/languages -m languages -rs $(ARGS)
 
 prove: venv ## breaks each promise in a scratch copy; its test must fail there
 	@$(BIN)/python -m tests.prove $(ARGS)
@@ -53,4 +57,5 @@ constraints: ## pins what pyproject.toml asks for (ARGS=--upgrade: the newest)
 
 clean: ## removes environments, caches and builds; never data
 	@rm -rf .venv .venv-generate build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	@rm -rf clients/*/gen clients/*/build clients/*/node_modules
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
