@@ -166,6 +166,7 @@ def test_a_a_head_is_complete_only_down_to_the_last_of_its_newest_entries() -> N
         heads = bench.heads()
         bench.deliver(heads, 20, 30, 40)
         assert bench.read(heads) == [40, 30]
+        assert bench.read(heads, limit=4) == [40, 30, 20]
         bench.deliver(heads, 10)
         assert bench.read(heads, limit=4) == [40, 30, 20, 10]
         bench.deliver(heads, 50)
