@@ -203,6 +203,13 @@ class Unavailable(MurmurationError):
         super().__init__(ErrorReason.ERROR_REASON_UNAVAILABLE, f"{what} does not answer; try again.")
 
 
+class StoreFault(MurmurationError):
+    """A file, or the disk that holds it, is at fault; the sentence says what to do. What was asked for is not done."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(ErrorReason.ERROR_REASON_UNAVAILABLE, sentence)
+
+
 class DeadlineExceeded(MurmurationError):
     def __init__(self) -> None:
         super().__init__(ErrorReason.ERROR_REASON_DEADLINE_EXCEEDED, "The call's deadline has passed.")

@@ -14,6 +14,7 @@ from typing import Any, Generic, TypeVar
 from murmuration_server.platform.call import Call
 from murmuration_server.platform.errors import DeadlineExceeded, Overloaded, Unavailable
 from murmuration_server.platform.runtime import Queue, QueueFull, Runtime
+from murmuration_server.platform.sqlite_faults import fault, is_of_the_file, refusal
 
 T = TypeVar("T")
 
@@ -43,10 +44,12 @@ class _Write(Generic[T]):
         try:
             self.result = self.work(connection)
         except Exception as error:
+            if not connection.in_transaction:
+                # SQLite itself has undone the whole group, as it may do when the disk is full.
+                raise
             connection.execute("ROLLBACK TO one_write")
             self.error = error
-        finally:
-            connection.execute("RELEASE one_write")
+        connection.execute("RELEASE one_write")
 
 
 class Database:
@@ -102,8 +105,8 @@ class Database:
         """Runs `work`, which only reads, on the task's own connection."""
         try:
             return work(self._connection())
-        except (sqlite3.OperationalError, sqlite3.DatabaseError) as error:
-            raise Unavailable(f"the store {self._name()} ({error})") from error
+        except sqlite3.DatabaseError as error:
+            raise fault(self._name(), error) from error
 
     def close(self) -> None:
         """Finishes the writes that wait, then closes."""
@@ -167,10 +170,10 @@ class Database:
             if self._writer.in_transaction:
                 self._writer.execute("ROLLBACK")
             for item in group:
-                item.error = Unavailable(f"the store {self._name()} ({error})")
+                item.error = error
         for item in group:
-            if isinstance(item.error, sqlite3.OperationalError):
-                item.error = Unavailable(f"the store {self._name()} ({item.error})")
+            if isinstance(item.error, sqlite3.Error) and is_of_the_file(item.error):
+                item.error = fault(self._name(), item.error)
             item.done.set()
 
 
@@ -188,22 +191,19 @@ def _open(path: Path | None, *, read_only: bool) -> sqlite3.Connection:
             connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA cache_size = -16384")
         return connection
-    except sqlite3.OperationalError as error:
+    except sqlite3.DatabaseError as error:
         if read_only and path is not None and not path.exists():
             raise StoreNotReady(f"{path} is not there; the process that writes it does not run.") from error
-        raise StoreUnusable(
-            f"Cannot open {path}: {error}. Check that the folder exists, is writable and has free space."
-        ) from error
-    except sqlite3.DatabaseError as error:
-        connection.close()
-        raise StoreUnusable(f"{path} is not a readable database ({error}). Restore it from a backup.") from error
+        raise StoreUnusable(refusal(path, error)) from error
 
 
 def _check_version(connection: sqlite3.Connection, path: Path | None, known: int, *, exactly: bool) -> int:
     try:
         version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+        # Reads the whole schema. More than that costs time in proportion to the file: docs/adr/0016.
+        connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     except sqlite3.DatabaseError as error:
-        raise StoreUnusable(f"{path} is not a readable database ({error}). Restore it from a backup.") from error
+        raise StoreUnusable(refusal(path, error)) from error
     if version > known:
         raise StoreUnusable(
             f"{path} was written by a newer version (schema {version}, this one knows {known}). Use that version."
@@ -216,7 +216,10 @@ def _check_version(connection: sqlite3.Connection, path: Path | None, known: int
 def _migrate(connection: sqlite3.Connection, path: Path | None, migrations: Sequence[str]) -> None:
     version = _check_version(connection, path, len(migrations), exactly=False)
     for number, script in enumerate(migrations[version:], start=version + 1):
-        connection.executescript(f"BEGIN IMMEDIATE; {script}; PRAGMA user_version = {number}; COMMIT;")
+        try:
+            connection.executescript(f"BEGIN IMMEDIATE; {script}; PRAGMA user_version = {number}; COMMIT;")
+        except sqlite3.DatabaseError as error:
+            raise StoreUnusable(refusal(path, error)) from error
 
 
 def placeholders(values: Sequence[object]) -> str:

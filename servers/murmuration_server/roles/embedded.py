@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -10,6 +11,7 @@ from typing import TypeVar
 from murmuration_server.eventlog.sqlite import SqliteEventLog
 from murmuration_server.graph.stores.sqlite import SqliteGraphStore
 from murmuration_server.platform.config import Settings
+from murmuration_server.platform.errors import MurmurationError
 from murmuration_server.platform.leases import SqliteLeaseStore
 from murmuration_server.platform.paging import SigningKeys
 from murmuration_server.platform.runtime import Event, Runtime
@@ -93,8 +95,7 @@ class Files:
         path = self._folder / "cursor.key"
         try:
             if not path.exists():
-                path.touch(mode=0o600)
-                path.write_bytes(self._runtime.token(KEY_BYTES))
+                _write_whole(path, self._runtime.token(KEY_BYTES))
             key = path.read_bytes()
         except OSError as error:
             raise StoreUnusable(f"Cannot use {path}: {error.strerror}.") from error
@@ -119,5 +120,19 @@ class Files:
             except StoreNotReady:
                 if self._runtime.monotonic() >= deadline or self._stop.wait(RETRY_SECONDS):
                     raise
+            except MurmurationError as error:
+                raise StoreUnusable(error.message) from error
         self._opened.append(store.close)  # type: ignore[attr-defined]
         return store
+
+
+def _write_whole(path: Path, content: bytes) -> None:
+    """All of it or no file, for its owner alone, also if the process dies meanwhile or the disk is full."""
+    draft = path.with_name(f"{path.name}.new")
+    draft.unlink(missing_ok=True)
+    draft.touch(mode=0o600)
+    with draft.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
