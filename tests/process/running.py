@@ -142,6 +142,11 @@ class Server:
         assert number == signal.SIGKILL or not left, f"processes remain: {left}"
         return status
 
+    def reap(self) -> None:
+        """After its process was killed from outside and another `murmurd up` took over the folder."""
+        self.process.wait(WAIT_SECONDS)
+        self._listener.join()
+
     def client(self, **options: Any) -> Client:
         return Client(self.target, timeout=20.0, **options)
 
