@@ -18,7 +18,7 @@ from tests.support.model import Model
 THREADS, PLAYERS = 4, 5
 RECOVERY_SECONDS = 60.0
 """When a recovery counts as failed. How long one takes is measured, and not asserted."""
-PROBE_SECONDS = 0.5
+PROBE_SECONDS = 5.0
 VICTIMS = ("tree", "serving", "worker", "supervisor")
 SETTINGS = {"outbox.bucket_ms": 1000, "outbox.resweep_ms": 600, "outbox.margin_ms": 200, "fanout.page_size": 20}
 """Buckets are swept for the last time every second, and a delivery has several pages, so kills meet both."""
