@@ -31,8 +31,10 @@ class Plan:
     """What to do. Ends when `seconds` are over or, with `once`, when each request was made; calls under way are awaited
     and counted, and so is their time.
 
-    `in_flight`: calls under way at a time, over all connections; ignored with `per_second`, where calls begin at fixed
-    times, however late the answers are, and latency counts from that time. `warm_seconds`: run before, not counted.
+    `in_flight`: calls under way at a time, over all connections. With `per_second` calls have fixed times at which they
+    should begin, and latency counts from those; `in_flight` is then the most under way, so that a server that cannot
+    keep up is not buried: calls begin later, and those that did not begin in time are not made. `warm_seconds`: run
+    before, not counted.
     """
 
     target: str
@@ -151,6 +153,8 @@ class _Run:
             if now > until + SERVER_SECONDS:
                 raise LoadFailed("The server left calls without an answer after their deadline.")
             due = began + started / self._plan.per_second - now if paced else 1.0
+            if paced and due <= 0:
+                due = 1.0  # As many as may be are under way: only an answer lets the next begin.
             for number, _ in poller.poll(max(0.0, min(1.0, due))):
                 connection = self._by_file[number]
                 ended = self._take(connection)
@@ -161,6 +165,7 @@ class _Run:
     def _start_due(self, began: float, now: float, started: int) -> int:
         """Begins what should have begun by now, each with the time at which it should have."""
         due = int((now - began) * self._plan.per_second) + 1
+        due = min(due, started + self._plan.in_flight - sum(map(len, self._begun.values())))
         for number in range(started, due):
             connection = self._connections[number % len(self._connections)]
             self._start(connection, [began + number / self._plan.per_second])

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import random
+import sqlite3
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
 
 from benchmarks.load import Request
 from loadtest.texts import Texts
@@ -30,23 +34,35 @@ def ids_of(client: Client, names: Iterable[str]) -> list[int]:
     return [client.get_user(name).user_id for name in names]
 
 
+def all_ids(data: Path) -> list[int]:
+    """Every account's id in the order of creation, from the users' file: the API finds accounts one by one."""
+    with closing(sqlite3.connect(f"file:{data / 'users.sqlite'}?mode=ro", uri=True)) as file:
+        return [row[0] for row in file.execute("SELECT user_id FROM users ORDER BY user_id")]
+
+
 def follows_among(rng: random.Random, names: Sequence[str], each: int) -> Iterator[tuple[str, str]]:
     """(follower, followee): everybody follows `each` others. One in two followees is chosen by Zipf's law, the others
     evenly, so that a few have very many followers and nobody has none."""
-    weights = [1.0 / place**ZIPF_EXPONENT for place in range(1, len(names) + 1)]
+    weights = _zipf_weights(len(names))
     for follower in names:
         chosen: set[str] = set()
         while len(chosen) < each:
             wanted = each - len(chosen)
-            chosen.update(rng.choices(names, weights, k=wanted // 2), rng.choices(names, k=wanted - wanted // 2))
+            chosen.update(
+                rng.choices(names, cum_weights=weights, k=wanted // 2), rng.choices(names, k=wanted - wanted // 2)
+            )
             chosen.discard(follower)
         yield from ((follower, followee) for followee in sorted(chosen))
 
 
 def zipf(rng: random.Random, population: Sequence[int], count: int) -> list[int]:
     """`count` choices by Zipf's law."""
-    weights = [1.0 / place**ZIPF_EXPONENT for place in range(1, len(population) + 1)]
-    return rng.choices(population, weights, k=count)
+    return rng.choices(population, cum_weights=_zipf_weights(len(population)), k=count)
+
+
+def _zipf_weights(count: int) -> list[float]:
+    """Cumulative, for random.choices: given others, it would add them up at each call."""
+    return list(itertools.accumulate(1.0 / place**ZIPF_EXPONENT for place in range(1, count + 1)))
 
 
 def home_requests(readers: Iterable[int], page_token: str = "") -> list[Request]:

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from benchmarks.bench import Bench
 from benchmarks.results import Row
-from benchmarks.rows import ack, fanout, home_reads, start, visible
+from benchmarks.rows import ack, fanout, home_reads, import_graph, memory, page_40, scale, start, visible, wide_reader
 
 
 class Measurement(Protocol):
@@ -19,7 +19,18 @@ class Measurement(Protocol):
     def measure(self, bench: Bench) -> list[Row]: ...
 
 
-MEASUREMENTS: tuple[Measurement, ...] = (start, home_reads, fanout, visible, ack)
+MEASUREMENTS: tuple[Measurement, ...] = (
+    start,
+    home_reads,
+    fanout,
+    visible,
+    ack,
+    wide_reader,
+    page_40,
+    scale,
+    import_graph,
+    memory,
+)
 
 
 def chosen(names: Sequence[str] | None) -> list[Measurement]:

@@ -37,6 +37,7 @@ PROBES_AT_ONCE = 4
 LOOK_SECONDS = 0.005
 SEEN_SECONDS = 60.0
 LARGE_PER_SECOND = 4.0
+MOST_IN_FLIGHT = 256
 
 
 def measure(bench: Bench) -> list[Row]:
@@ -59,7 +60,7 @@ def measure(bench: Bench) -> list[Row]:
         def at_half_load() -> list[float]:
             seconds = _seconds(bench)
             requests = mix.requests(int(half * seconds) + 1)
-            return beside(Plan(system.target, requests, seconds, per_second=half, warm_seconds=0.0))
+            return beside(Plan(system.target, requests, seconds, MOST_IN_FLIGHT, per_second=half, warm_seconds=0.0))
 
         def beside_a_delivery() -> list[float]:
             count = int(_seconds(bench) * LARGE_PER_SECOND)
