@@ -11,6 +11,7 @@ MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .PHONY: help venv demo up bench test test-stack test-clients prove lint format generate constraints clean
 .PHONY: help venv demo up test test-stack faults prove lint format generate constraints clean
+.PHONY: help venv demo up bench results test test-stack prove lint format generate constraints clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -31,6 +32,9 @@ up: venv ## the whole backend on this machine, data in one folder (ARGS=--help)
 
 bench: venv ## every figure of docs/results.md, measured anew in at most 15 minutes (ARGS=--help)
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+results: venv ## docs/results.md and its plots, from the rows that `make bench` has written
+	@$(BIN)/python -m benchmarks.page
 
 test: venv ## all tests on the embedded adapters, at most 5 minutes (ARGS='-k home')
 	@$(BIN)/python -m pytest tests -n $(JOBS) --dist loadgroup -m 'not stack and not languages' $(ARGS)

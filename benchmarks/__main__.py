@@ -12,10 +12,13 @@ from typing import Any
 
 from benchmarks import machine, results, table
 from benchmarks.bench import Bench
+from benchmarks.failures import BenchFailed
 from benchmarks.goals import GOALS
 from benchmarks.profile import FOLDER
 from benchmarks.registry import chosen
 from benchmarks.rounds import LEAST
+from murmuration_client import MurmurationError
+from murmuration_server.demo.system import SystemFailed
 
 EPILOG = """\
 Each figure is the median of rounds in which what is compared runs in turns (A B, B A, …), with the interval in which it
@@ -51,12 +54,25 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
-    rounds = options.rounds or (2 if options.quick else LEAST)
-    began = time.monotonic()
-    documents: list[dict[str, Any]] = []
     # Figures under a profiler are not those of the system.
     out = options.out or (None if options.quick or options.profile else results.LATEST)
+    began = time.monotonic()
+    try:
+        documents = _measure(options, out)
+    except (BenchFailed, SystemFailed, MurmurationError) as error:
+        kept = f" Rows measured before it stand in {out}." if out else ""
+        print(f"benchmarks: {error}{kept}", file=sys.stderr)
+        return 1
+    print(json.dumps(documents, indent=1) if options.json else table.plain(documents))
+    print(f"{len(documents)} rows in {time.monotonic() - began:.0f} s", file=sys.stderr)
+    return 0
+
+
+def _measure(options: argparse.Namespace, out: Path | None) -> list[dict[str, Any]]:
+    """The rows in the order of the goals; each is in the file as soon as it is measured."""
+    rounds = options.rounds or (2 if options.quick else LEAST)
     profiles = FOLDER / options.profile if options.profile else None
+    documents: list[dict[str, Any]] = []
     with Bench(rounds, quick=options.quick, quiet=options.quiet, profiles=profiles) as bench:
         for measurement in chosen([options.profile] if options.profile else options.only):
             bench.say(", ".join(measurement.NAMES))
@@ -65,9 +81,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             documents += new
             if out is not None:
                 results.merge(out, new)
-    print(json.dumps(documents, indent=1) if options.json else table.plain(documents))
-    print(f"{len(documents)} rows in {time.monotonic() - began:.0f} s", file=sys.stderr)
-    return 0
+    order = [goal.name for goal in GOALS]
+    return sorted(documents, key=lambda row: order.index(row["name"]))
 
 
 if __name__ == "__main__":

@@ -12,6 +12,8 @@ from collections.abc import Iterator, Sequence
 
 from hpack import Decoder, Encoder, NeverIndexedHeaderTuple
 
+from benchmarks.failures import BenchFailed
+
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 DATA, HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY, WINDOW_UPDATE = 0, 1, 3, 4, 6, 7, 8
 ACK, END_STREAM, END_HEADERS = 1, 1, 4
@@ -21,7 +23,7 @@ CONNECT_SECONDS = 5.0
 RECEIVE_BYTES = 1 << 18
 
 
-class ConnectionBroken(Exception):
+class ConnectionBroken(BenchFailed):
     """The server closed the connection or reset a stream."""
 
 

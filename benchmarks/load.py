@@ -11,6 +11,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, field
 from types import TracebackType
 
+from benchmarks.failures import LoadFailed
 from benchmarks.http2 import Connection, call_frames, header_block
 
 TIMEOUT_SECONDS = 10
@@ -76,10 +77,6 @@ class Tally:
         if self.failures:
             raise LoadFailed(f"{sum(self.failures.values())} calls failed (grpc-status: number): {self.failures}")
         return self
-
-
-class LoadFailed(Exception):
-    """Calls failed where none may."""
 
 
 class Generator:

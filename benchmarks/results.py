@@ -32,15 +32,15 @@ class Row:
 
     def document(self, machine: dict[str, Any]) -> dict[str, Any]:
         """As it stands in the file. `adr`: where a goal that is not met is explained."""
-        goal = BY_NAME[self.name]
+        goal, value = BY_NAME[self.name], rounded(self.estimate.value)
         return {
             "name": self.name,
             "what": goal.what,
-            "value": rounded(self.estimate.value),
+            "value": value,
             "unit": goal.unit,
             "goal": goal.text,
             "aim": goal.aim,
-            "met": goal.met_by(self.estimate.value),
+            "met": goal.met_by(value),
             "low": rounded(self.estimate.low),
             "high": rounded(self.estimate.high),
             "confidence": rounded(self.estimate.confidence),

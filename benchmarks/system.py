@@ -11,16 +11,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
+<<<<<<< HEAD
 from loadtest.system import System
+=======
+from benchmarks.failures import TookTooLong
+>>>>>>> b17bb7b (Make docs/results.md from the measured rows, profile on request, test the harness)
 from murmuration_client import Client
 
 CALL_SECONDS = 20.0
 POLL_SECONDS = 0.02
 DELIVERY_SECONDS = 300.0
-
-
-class TookTooLong(Exception):
-    """Something did not happen within its time; the message says what."""
 
 
 class Murmurd:

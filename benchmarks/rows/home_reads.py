@@ -7,7 +7,8 @@ Warm: each reader has read his page before, and each window begins with 0.3 s th
 Bare: one process with grpcio's own server that answers the same readers' pages, captured from the real calls
 beforehand, in the same order, and does nothing else. It runs with 1, 4, 8 and 16 threads, each in every round; the
 best median is what counts. The load comes from a process of its own, in which a call costs a fraction of what it costs
-either server (`generator_ceiling_per_second`: what it could make with a core of its own).
+either server (`generator_ceiling_per_second`: what it could make with a core of its own; beside it the same of a
+grpcio client).
 
 While posting: another process makes 500 CreateTweet calls a second, at fixed times, of authors chosen evenly; the
 worker writes them into their followers' homes (50 rows a post in the mean). The posts' own calls are answered by the
@@ -19,6 +20,7 @@ posts to take.
 from __future__ import annotations
 
 import statistics
+import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -73,7 +75,7 @@ def measure(bench: Bench) -> list[Row]:
         requests = home_requests(readers)
         bench.generator.run(Plan(system.target, home_requests(people), once=True))
         bench.generator.run(Plan(system.target, requests, once=True))
-        replies = captured(system.target, requests)
+        replies, client_ceiling = captured(system.target, requests)
         _check(replies)
         sides: dict[str, Callable[[], Window]] = {}
         for threads in THREADS:
@@ -85,19 +87,22 @@ def measure(bench: Bench) -> list[Row]:
         sides["home while posting"] = _reading_while_posting(bench, system, requests, people, poster)
         with bench.measuring(system):
             measured = bench.interleave(sides)
-        return _rows(measured, statistics.mean(map(len, replies)))
+        return _rows(measured, statistics.mean(map(len, replies)), client_ceiling)
 
 
-def captured(target: str, requests: Sequence[Request]) -> list[bytes]:
-    """The replies to these calls, as bytes."""
+def captured(target: str, requests: Sequence[Request]) -> tuple[list[bytes], float]:
+    """The replies to these calls, as bytes, by a grpcio client; and how many such calls a second that client could make
+    with the whole of one core."""
     with grpc.insecure_channel(target) as channel:
         methods: dict[str, Any] = {path: channel.unary_unary(path) for path in {request.path for request in requests}}
-        return [
+        began = time.process_time()
+        replies = [
             methods[request.path](
                 request.payload, timeout=CALL_SECONDS, metadata=(("murmuration-actor-id", str(request.actor)),)
             )
             for request in requests
         ]
+        return replies, len(replies) / (time.process_time() - began)
 
 
 def _populate(bench: Bench, system: Murmurd) -> list[int]:
@@ -158,7 +163,7 @@ def _reading_while_posting(
     return window
 
 
-def _rows(measured: dict[str, list[Window]], reply_bytes: float) -> list[Row]:
+def _rows(measured: dict[str, list[Window]], reply_bytes: float, client_ceiling: float) -> list[Row]:
     rates = {name: [window.tally.per_second for window in windows] for name, windows in measured.items()}
     best = max(rates, key=lambda name: statistics.median(rates[name]) if name.startswith("bare") else 0.0)
     bare = {
@@ -172,6 +177,7 @@ def _rows(measured: dict[str, list[Window]], reply_bytes: float) -> list[Row]:
         "bare_per_second": statistics.median(rates[best]),
         "bare_cpu_us_a_call": _cpu(measured[best]),
         "generator_ceiling_per_second": statistics.median(window.tally.ceiling for window in measured[best]),
+        "grpcio_client_ceiling_per_second": client_ceiling,
         "reply_bytes": reply_bytes,
     }
     return [
@@ -190,7 +196,7 @@ def _row(
 ) -> Row:
     detail = {
         "home_per_second": statistics.median(rates[side]),
-        "home_cpu_us_a_call": _cpu(measured[side]),
+        "serving_cpu_us_a_read": _cpu(measured[side]),
         "home_p50_ms": statistics.median(percentile(window.tally.latencies, 0.5) * 1000 for window in measured[side]),
         "home_p99_ms": statistics.median(percentile(window.tally.latencies, 0.99) * 1000 for window in measured[side]),
         "calls_in_flight": IN_FLIGHT,

@@ -24,7 +24,7 @@ from benchmarks.intervals import median_of
 from benchmarks.people import follows_among, handles
 from benchmarks.results import Row
 from benchmarks.system import Murmurd
-from murmuration_client.admin import FOLLOWS_IN_A_MESSAGE, USERS_IN_A_MESSAGE
+from murmuration_client.graph_import import FOLLOWS_IN_A_MESSAGE, USERS_IN_A_MESSAGE
 
 NAMES = ("import-graph",)
 USERS, FOLLOWS_EACH = 2_000, 10

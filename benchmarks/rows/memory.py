@@ -19,10 +19,10 @@ import time
 from pathlib import Path
 
 from benchmarks.bench import Bench
+from benchmarks.failures import TookTooLong
 from benchmarks.intervals import Estimate
 from benchmarks.machine import memory_bytes
 from benchmarks.results import Row
-from benchmarks.system import TookTooLong
 from murmuration_server.tweets.candidate import Candidate, TweetKind, encode_many, make_flags
 from murmuration_server.tweets.client import Mode
 

@@ -31,7 +31,7 @@ def measure(bench: Bench) -> list[Row]:
             "client-import",
             median_of(client),
             len(client),
-            {"of_this_grpc_alone_s": median_of(alone).value},
+            {"grpc_alone_s": median_of(alone).value},
             {"client": client, "grpc": alone},
         ),
     ]

@@ -21,12 +21,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
 from benchmarks.bench import Bench
+from benchmarks.failures import TookTooLong
 from benchmarks.intervals import percentile, pooled_percentile, resampled
 from benchmarks.large_world import LargeWorld, build
 from benchmarks.load import Plan, Request
 from benchmarks.people import home_requests, post_requests, zipf
 from benchmarks.results import Row
-from benchmarks.system import TookTooLong
 
 NAMES = ("visible-half-load", "visible-beside-large")
 SHARE = 0.99

@@ -1,0 +1,74 @@
+"""`python -m benchmarks` as a user runs it, small: one measurement from its processes to its row."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks import results
+from benchmarks.bench import Bench
+from benchmarks.failures import TookTooLong
+from benchmarks.machine import ROOT
+from benchmarks.people import follows_among, handles, post_requests
+from murmuration.v1 import tweet_pb2
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "benchmarks", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=100
+    )
+
+
+def test_one_row_from_end_to_end(tmp_path: Path) -> None:
+    before = results.LATEST.read_bytes()
+    out = tmp_path / "rows.json"
+    done = run("--quick", "--only", "page-40", "--json", "--out", str(out))
+    assert done.returncode == 0, done.stderr
+    (row,) = json.loads(done.stdout)
+    assert json.loads(out.read_text("utf-8")) == [row]
+    assert (row["name"], row["rounds"]) == ("page-40", 2)
+    assert row["value"] > 0
+    assert row["detail"]["page_40_p50_ms"] > 0
+    assert "round 2 of 2" in done.stderr
+    assert done.stderr.splitlines()[-1].startswith("1 rows in ")
+    assert results.LATEST.read_bytes() == before
+
+
+def test_quick_runs_write_nothing_unless_told() -> None:
+    before = results.LATEST.read_bytes()
+    done = run("--quick", "--quiet", "--rounds", "1", "--only", "cached-entry", "--help")
+    assert done.returncode == 0
+    assert "--profile" in done.stdout
+    assert results.LATEST.read_bytes() == before
+
+
+def test_an_unknown_row_is_refused_with_those_there_are() -> None:
+    done = run("--only", "nothing")
+    assert done.returncode == 2
+    assert "home-reads" in done.stderr
+
+
+def test_a_system_that_does_not_deliver_is_not_waited_for_for_ever() -> None:
+    with Bench(1, quick=True, quiet=True) as bench, bench.murmurd({"FANOUT__CONSUMER_WAIT_MS": "1"}) as system:
+        alice = system.client.create_user("alice")
+        system.await_delivered(30.0)
+        system.system.kill_worker()
+        system.client.acting_as(alice.user_id).create_tweet("Anybody there?")
+        with pytest.raises(TookTooLong, match="still wait"):
+            system.await_delivered(0.0)
+
+
+def test_everybody_follows_as_many_others_and_each_post_is_another() -> None:
+    with Bench(1, quiet=True) as bench:
+        rng = bench.rng("here")
+        assert bench.rng("here").random() == bench.rng("here").random() != bench.rng("there").random()
+    names = handles("user", 50)
+    follows = list(follows_among(rng, names, 7))
+    assert len(set(follows)) == 50 * 7
+    assert all(follower != followee for follower, followee in follows)
+    requests = [tweet_pb2.CreateTweetRequest.FromString(each.payload) for each in post_requests(rng, [1] * 20)]
+    assert len({request.request_id for request in requests}) == 20
