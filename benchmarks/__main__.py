@@ -17,9 +17,12 @@ from benchmarks.goals import GOALS
 from benchmarks.profile import FOLDER
 from benchmarks.registry import chosen
 from benchmarks.rounds import LEAST
+from loadtest.system import SystemFailed
 from murmuration_client import MurmurationError
-from murmuration_server.demo.system import SystemFailed
 
+BUSY = 0.5
+"""Of the cores: with a higher load average before a measurement, somebody else uses the machine. What the measurement
+before has left in it counts too, so this is a hint and no more."""
 EPILOG = """\
 Each figure is the median of rounds in which what is compared runs in turns (A B, B A, …), with the interval in which it
 lies with 95% confidence. Rows that are measured replace those of the same name in the file; each says when, of which
@@ -77,6 +80,8 @@ def _measure(options: argparse.Namespace, out: Path | None) -> list[dict[str, An
         for measurement in chosen([options.profile] if options.profile else options.only):
             bench.say(", ".join(measurement.NAMES))
             facts = machine.facts()
+            if facts["load_average_before"] > facts["cores"] * BUSY:
+                bench.say(f"load average {facts['load_average_before']}: others use this machine, and times show it")
             new = [row.document(facts) for row in measurement.measure(bench)]
             documents += new
             if out is not None:

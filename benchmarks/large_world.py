@@ -1,4 +1,5 @@
-"""The world of the delivery figures: one author with 28,459 followers, authors with ten, and ordinary people.
+"""The world of the delivery figures: one author with 28,459 followers, authors with ten, and ordinary people of
+the workload model.
 
 28,459 is the number of followers in loadtest/data/ego-twitter-top100.tsv.gz: all of them follow the large author.
 """
@@ -8,12 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from benchmarks.bench import Bench
-from benchmarks.people import follows_among, handles, ids_of, import_users
+from benchmarks.people import People, handles, ids_of, import_users, settle
 from benchmarks.system import Murmurd
+from loadtest.graphs import synthetic
 
 FOLLOWERS = 28_459
 SMALL_AUTHORS, SMALL_FOLLOWERS = 20, 10
-ORDINARY, FOLLOWS_EACH = 1_000, 50
+ORDINARY, MEAN_FOLLOWERS = 1_000, 50
 
 
 @dataclass(frozen=True)
@@ -24,22 +26,21 @@ class LargeWorld:
     large: int
     large_followers: list[int]
     small: dict[int, list[int]]
-    ordinary: list[int]
+    ordinary: People
 
 
 def build(bench: Bench, system: Murmurd) -> LargeWorld:
     """Through ImportGraph. Nobody has posted yet when it is done, and nothing waits to be delivered."""
     followers = handles("f", bench.size(FOLLOWERS, 300))
-    ordinary = handles("user", bench.size(ORDINARY, 60))
     small = handles("small", SMALL_AUTHORS)
-    bench.say(f"an author with {len(followers):,} followers, {len(ordinary):,} ordinary accounts")
+    bench.say(f"an author with {len(followers):,} followers, and ordinary accounts")
     client = system.client
-    import_users(client, ["large", *followers, *ordinary, *small])
+    ordinary = settle(system, synthetic(bench.size(ORDINARY, 60), bench.size(MEAN_FOLLOWERS, 10), seed=1))
+    import_users(client, ["large", *followers, *small])
     client.admin.import_graph([], ((follower, "large") for follower in followers))
     places = range(0, SMALL_AUTHORS * SMALL_FOLLOWERS, SMALL_FOLLOWERS)
     theirs = {author: followers[place : place + SMALL_FOLLOWERS] for author, place in zip(small, places, strict=True)}
     client.admin.import_graph([], ((follower, author) for author in small for follower in theirs[author]))
-    client.admin.import_graph([], follows_among(bench.rng("ordinary"), ordinary, bench.size(FOLLOWS_EACH, 10)))
     system.await_delivered()
     large = client.get_user("large").user_id
     return LargeWorld(
@@ -47,5 +48,5 @@ def build(bench: Bench, system: Murmurd) -> LargeWorld:
         large,
         sorted(client.iter_followers(large)),
         {ids_of(client, [author])[0]: ids_of(client, theirs[author]) for author in small},
-        ids_of(client, ordinary),
+        ordinary,
     )

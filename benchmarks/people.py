@@ -1,24 +1,57 @@
-"""Who follows whom, who reads and who posts: graphs, laws of choice and texts, from a seed."""
+"""Accounts and calls of the workload model (loadtest/workload.py), as requests that the generator makes."""
 
 from __future__ import annotations
 
-import itertools
 import random
 import sqlite3
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
 
 from benchmarks.load import Request
+from benchmarks.system import Murmurd
+from loadtest.graphs import SocialGraph
 from loadtest.texts import Texts
+from loadtest.workload import MIXES, WRITES, Stream, Workload
 from murmuration.v1 import timeline_pb2, tweet_pb2
 from murmuration_client import Client
 
 HOME = "/murmuration.v1.TimelineService/ListHomeTimeline"
 POST = "/murmuration.v1.TweetService/CreateTweet"
-ZIPF_EXPONENT = 1.0
-"""Choices of readers and followees: the one in place k with a share in proportion to 1 / k."""
+SEED = 1
+REPLIES, REPOSTS = 0.2, 0.1
+
+
+class People:
+    """The accounts of a graph in a system, and what they do by the everyday mix. `ids`: user ids by number in the
+    graph."""
+
+    def __init__(self, graph: SocialGraph, ids: Sequence[int]) -> None:
+        self.graph, self.ids = graph, ids
+        self._stream: Stream = Workload(graph, MIXES["everyday"], SEED).stream(0)
+
+    def readers(self, count: int) -> list[int]:
+        return [self.ids[self._stream.reader()] for _ in range(count)]
+
+    def posts(self, count: int) -> list[Request]:
+        """Each by an author of the model's choice, with a text and a request_id of its own."""
+        stream = self._stream
+        return [post(self.ids[stream.author()], stream.post_text(), stream.rng) for _ in range(count)]
+
+    def mixed(self, count: int) -> list[Request]:
+        """Reads of first pages and posts, as many of each as the mix has reads and writes."""
+        stream = self._stream
+        writes = [stream.action() in WRITES for _ in range(count)]
+        posts, reads = iter(self.posts(sum(writes))), iter(home_requests(self.readers(count - sum(writes))))
+        return [next(posts) if write else next(reads) for write in writes]
+
+
+def settle(system: Murmurd, graph: SocialGraph) -> People:
+    """Imports a graph into a system that has no accounts yet, and waits until nothing is left to do of it."""
+    system.client.admin.import_graph(graph.named_users(), graph.named_follows())
+    system.await_delivered()
+    return People(graph, all_ids(system.data)[: len(graph.handles)])
 
 
 def handles(prefix: str, count: int) -> list[str]:
@@ -40,57 +73,32 @@ def all_ids(data: Path) -> list[int]:
         return [row[0] for row in file.execute("SELECT user_id FROM users ORDER BY user_id")]
 
 
-def follows_among(rng: random.Random, names: Sequence[str], each: int) -> Iterator[tuple[str, str]]:
-    """(follower, followee): everybody follows `each` others. One in two followees is chosen by Zipf's law, the others
-    evenly, so that a few have very many followers and nobody has none."""
-    weights = _zipf_weights(len(names))
-    for follower in names:
-        chosen: set[str] = set()
-        while len(chosen) < each:
-            wanted = each - len(chosen)
-            chosen.update(
-                rng.choices(names, cum_weights=weights, k=wanted // 2), rng.choices(names, k=wanted - wanted // 2)
-            )
-            chosen.discard(follower)
-        yield from ((follower, followee) for followee in sorted(chosen))
-
-
-def zipf(rng: random.Random, population: Sequence[int], count: int) -> list[int]:
-    """`count` choices by Zipf's law."""
-    return rng.choices(population, cum_weights=_zipf_weights(len(population)), k=count)
-
-
-def _zipf_weights(count: int) -> list[float]:
-    """Cumulative, for random.choices: given others, it would add them up at each call."""
-    return list(itertools.accumulate(1.0 / place**ZIPF_EXPONENT for place in range(1, count + 1)))
-
-
 def home_requests(readers: Iterable[int], page_token: str = "") -> list[Request]:
     """Reads of a first page of 20, or of the page behind a token."""
     payload = timeline_pb2.ListHomeTimelineRequest(page_token=page_token).SerializeToString()
     return [Request(HOME, reader, payload) for reader in readers]
 
 
-def post_requests(rng: random.Random, authors: Iterable[int], names: Sequence[str] = ()) -> list[Request]:
-    """A post by each author in turn, each with a text and a request_id of its own, as the client sends them. `names`:
-    whom texts may mention."""
-    texts = Texts(rng, names)
-    return [Request(POST, author, _post(texts.post(), rng)) for author in authors]
+def post_requests(rng: random.Random, authors: Iterable[int]) -> list[Request]:
+    """A post by each author in turn."""
+    texts = Texts(rng)
+    return [post(author, texts.post(), rng) for author in authors]
 
 
-def _post(text: str, rng: random.Random) -> bytes:
+def post(author: int, text: str, rng: random.Random) -> Request:
+    """With a request_id, as the client library sends one."""
     request_id = str(uuid.UUID(int=rng.getrandbits(128), version=4))
-    return tweet_pb2.CreateTweetRequest(text=text, request_id=request_id).SerializeToString()
+    return Request(POST, author, tweet_pb2.CreateTweetRequest(text=text, request_id=request_id).SerializeToString())
 
 
 def converse(client: Client, rng: random.Random, people: Sequence[int], count: int) -> None:
-    """The newest posts of a home are of all kinds: `count` calls, of ten one a repost, two replies, the rest posts."""
+    """Makes `count` calls after which the newest posts of homes are of all kinds: posts, REPLIES and REPOSTS."""
     texts, tweets = Texts(rng), list[int]()
     for _ in range(count):
         actor, kind = client.acting_as(rng.choice(people)), rng.random()
-        if tweets and kind < 0.1:
+        if tweets and kind < REPOSTS:
             actor.create_repost(rng.choice(tweets))
-        elif tweets and kind < 0.3:
+        elif tweets and kind < REPOSTS + REPLIES:
             tweets.append(actor.create_tweet(texts.reply(), in_reply_to=rng.choice(tweets)).tweet_id)
         else:
             tweets.append(actor.create_tweet(texts.post()).tweet_id)

@@ -11,11 +11,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
-<<<<<<< HEAD
-from loadtest.system import System
-=======
 from benchmarks.failures import TookTooLong
->>>>>>> b17bb7b (Make docs/results.md from the measured rows, profile on request, test the harness)
+from loadtest.system import System
 from murmuration_client import Client
 
 CALL_SECONDS = 20.0
@@ -27,7 +24,7 @@ class Murmurd:
     """A `murmurd up` on free ports with an empty folder, and a client of it. `settings`: SECTION__KEY to value."""
 
     def __init__(self, settings: Mapping[str, str] | None = None) -> None:
-        self.system = System(settings or {})
+        self.system = System(settings or {}, "bench")
         try:
             self.system.await_ready()
             self.client = Client(self.system.target, timeout=CALL_SECONDS)

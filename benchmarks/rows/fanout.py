@@ -62,10 +62,10 @@ def _round(bench: Bench, world: LargeWorld, raw: RawHomes, rng: random.Random) -
     """(rows, seconds of the system, seconds of the raw inserts). The raw side needs the rows that the system wrote, so
     it always comes second."""
     system = world.system
-    authors = [world.large] * bench.size(LARGE_POSTS, 2)
-    authors += rng.choices(world.ordinary, k=bench.size(ORDINARY_POSTS, 50))
+    posts = post_requests(rng, [world.large] * bench.size(LARGE_POSTS, 2))
+    posts += world.ordinary.posts(bench.size(ORDINARY_POSTS, 50))
     os.kill(system.worker_pid, signal.SIGSTOP)
-    bench.generator.run(Plan(system.target, post_requests(rng, authors), once=True))
+    bench.generator.run(Plan(system.target, posts, once=True))
     began = time.perf_counter()
     os.kill(system.worker_pid, signal.SIGCONT)
     seconds = system.await_delivered() - began

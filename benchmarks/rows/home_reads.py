@@ -1,20 +1,21 @@
 """Home reads a second beside a bare gRPC server, at rest and while posts are fanned out.
 
-System: `murmurd up`; the process that answers is the serving process. 1,000 accounts that follow 50 each, 40 posts an
-account, then replies and reposts; readers by Zipf's law; every read is a first page of 20 items with users and counts.
-Warm: each reader has read his page before, and each window begins with 0.3 s that are not counted.
+System: `murmurd up`; the process that answers is the serving process. 1,000 accounts of the workload model
+(loadtest/workload.py) with 50 followers in the mean, 40 posts an account, then replies and reposts; readers are the
+model's choice; every read is a first page of 20 items with users and counts. Warm: each reader has read his page
+before, and each window begins with 0.3 s that are not counted.
 
 Bare: one process with grpcio's own server that answers the same readers' pages, captured from the real calls
-beforehand, in the same order, and does nothing else. It runs with 1, 4, 8 and 16 threads, each in every round; the
-best median is what counts. The load comes from a process of its own, in which a call costs a fraction of what it costs
-either server (`generator_ceiling_per_second`: what it could make with a core of its own; beside it the same of a
-grpcio client).
+beforehand, in the same order, and does nothing else. It runs with 1, 4, 8 and 16 threads, each in every round; the best
+median is what counts. The load comes from a process of its own, in which a call costs a fraction of what it costs
+either server (`generator_ceiling_per_second`: what it could make with a core of its own; beside it the same of a grpcio
+client).
 
-While posting: another process makes 500 CreateTweet calls a second, at fixed times, of authors chosen evenly; the
-worker writes them into their followers' homes (50 rows a post in the mean). The posts' own calls are answered by the
-same serving process; where it does not keep up, at most 64 of them are under way, and fewer are made. The ratio then
-counts only in proportion to the posts that were made of the 500 (`posts_per_second`). The bare server beside it has no
-posts to take.
+While posting: another process makes 500 CreateTweet calls a second, at fixed times, of authors of the model's choice;
+the worker writes them into their followers' homes (50 rows a post in the mean). The posts' own calls are answered by
+the same serving process; where it does not keep up, at most 64 of them are under way, and fewer are made. The ratio
+then counts only in proportion to the posts that were made of the 500 (`posts_per_second`). The bare server beside it
+has no posts to take.
 """
 
 from __future__ import annotations
@@ -32,18 +33,10 @@ from benchmarks.bench import Bench
 from benchmarks.intervals import median_of, percentile
 from benchmarks.load import Generator, Plan, Request, Tally
 from benchmarks.machine import cpu_seconds
-from benchmarks.people import (
-    converse,
-    follows_among,
-    handles,
-    home_requests,
-    ids_of,
-    import_users,
-    post_requests,
-    zipf,
-)
+from benchmarks.people import People, converse, home_requests, post_requests, settle
 from benchmarks.results import Row
 from benchmarks.system import BareServer, Murmurd
+from loadtest.graphs import synthetic
 from murmuration.v1 import timeline_pb2
 
 NAMES = ("home-reads", "home-reads-while-posting")
@@ -71,9 +64,7 @@ def measure(bench: Bench) -> list[Row]:
     with ExitStack() as stack:
         system = stack.enter_context(bench.murmurd())
         people = _populate(bench, system)
-        readers = zipf(bench.rng("readers"), people, bench.size(4000, 200))
-        requests = home_requests(readers)
-        bench.generator.run(Plan(system.target, home_requests(people), once=True))
+        requests = home_requests(people.readers(bench.size(4000, 200)))
         bench.generator.run(Plan(system.target, requests, once=True))
         replies, client_ceiling = captured(system.target, requests)
         _check(replies)
@@ -105,24 +96,22 @@ def captured(target: str, requests: Sequence[Request]) -> tuple[list[bytes], flo
         return replies, len(replies) / (time.process_time() - began)
 
 
-def _populate(bench: Bench, system: Murmurd) -> list[int]:
-    names, rng = handles("user", bench.size(1000, 60)), bench.rng("graph")
-    bench.say(f"{len(names)} accounts, their follows, and posts")
-    import_users(system.client, names)
-    system.client.admin.import_graph([], follows_among(rng, names, bench.size(50, 20)))
-    people = ids_of(system.client, names)
-    bench.generator.run(Plan(system.target, post_requests(rng, people * bench.size(40, 2), names), once=True))
-    converse(system.client, rng, people, bench.size(600, 20))
+def _populate(bench: Bench, system: Murmurd) -> People:
+    count, rng = bench.size(1000, 60), bench.rng("home reads")
+    bench.say(f"{count} accounts, their follows, and posts")
+    people = settle(system, synthetic(count, bench.size(50, 20), seed=1))
+    bench.generator.run(Plan(system.target, post_requests(rng, [*people.ids] * bench.size(40, 4)), once=True))
+    converse(system.client, rng, people.ids, bench.size(600, 20))
     system.await_delivered()
     return people
 
 
 def _check(replies: Sequence[bytes]) -> None:
     """Pages are what the goal says: 20 items, each with its counts, and all users."""
-    page = timeline_pb2.ListHomeTimelineResponse.FromString(replies[0])
-    assert len(page.items) == 20, f"a page has {len(page.items)} items"
-    assert all(item.HasField("counts") for item in page.items)
-    assert {item.tweet.author_id for item in page.items} <= {user.user_id for user in page.users}
+    for page in map(timeline_pb2.ListHomeTimelineResponse.FromString, replies):
+        assert len(page.items) == 20, f"a page has {len(page.items)} items"
+        assert all(item.HasField("counts") for item in page.items)
+        assert {item.tweet.author_id for item in page.items} <= {user.user_id for user in page.users}
 
 
 def _reading(bench: Bench, target: str, pid: int, requests: Sequence[Request]) -> Callable[[], Window]:
@@ -137,17 +126,16 @@ def _reading(bench: Bench, target: str, pid: int, requests: Sequence[Request]) -
 
 
 def _reading_while_posting(
-    bench: Bench, system: Murmurd, requests: Sequence[Request], people: Sequence[int], poster: Generator
+    bench: Bench, system: Murmurd, requests: Sequence[Request], people: People, poster: Generator
 ) -> Callable[[], Window]:
-    rng = bench.rng("posts")
     seconds = bench.seconds(0.3, 0.1) + bench.seconds(1.5) + 0.2
 
     def window() -> Window:
-        authors = rng.choices(people, k=int(POSTS_PER_SECOND * seconds) + 1)
+        posts = people.posts(int(POSTS_PER_SECOND * seconds) + 1)
         posting = poster.begin(
             Plan(
                 system.target,
-                post_requests(rng, authors),
+                posts,
                 seconds,
                 POSTS_IN_FLIGHT,
                 per_second=POSTS_PER_SECOND,

@@ -1,8 +1,9 @@
 """ImportGraph beside raw inserts of the same rows into the same tables.
 
-System: `murmurd up`, and one ImportGraph call a round by the client library: 2,000 new accounts, then 20,000 follows
-among them, handle to handle. It checks, numbers, resolves, keeps versions and counts, and puts events into outboxes;
-the worker publishes and takes up those events meanwhile. The time runs until the call is answered: all is on disk then.
+System: `murmurd up`, and one ImportGraph call a round by the client library: 2,000 new accounts, then about 20,000
+follows among them by the workload model's law, handle to handle. It checks, numbers, resolves, keeps versions and
+counts, and puts events into outboxes; the worker publishes and takes up those events meanwhile. The time runs until the
+call is answered: all is on disk then.
 
 Raw: one process with a connection to each of two files on the same disk, with the same tables, indexes and pragmas,
 inserts those very rows (accounts, handles, both directions of follows, counts, events) with executemany, in
@@ -21,13 +22,13 @@ from typing import Any
 
 from benchmarks.bench import Bench
 from benchmarks.intervals import median_of
-from benchmarks.people import follows_among, handles
 from benchmarks.results import Row
 from benchmarks.system import Murmurd
+from loadtest.graphs import synthetic
 from murmuration_client.graph_import import FOLLOWS_IN_A_MESSAGE, USERS_IN_A_MESSAGE
 
 NAMES = ("import-graph",)
-USERS, FOLLOWS_EACH = 2_000, 10
+USERS, MEAN_FOLLOWERS = 2_000, 10
 
 Rows = Sequence[tuple[Any, ...]]
 
@@ -59,32 +60,32 @@ def measure(bench: Bench) -> list[Row]:
         finally:
             for file in raw.values():
                 file.close()
-    lines = bench.size(USERS, 100) * (FOLLOWS_EACH + 1)
-    imported, inserted = ([lines / pair[side] for pair in measured] for side in (0, 1))
+    imported = [lines / seconds for lines, seconds, _ in measured]
+    inserted = [lines / seconds for lines, _, seconds in measured]
     ratios = [one / other for one, other in zip(imported, inserted, strict=True)]
     detail = {
         "imported_lines_per_second": median_of(imported).value,
         "raw_lines_per_second": median_of(inserted).value,
-        "accounts_a_round": bench.size(USERS, 100),
-        "follows_a_round": bench.size(USERS, 100) * FOLLOWS_EACH,
+        "accounts_and_follows_a_round": median_of([lines for lines, _, _ in measured]).value,
     }
     series = {"ImportGraph": imported, "raw inserts": inserted}
     return [Row("import-graph", median_of(ratios), len(ratios), detail, series)]
 
 
-def _round(bench: Bench, system: Murmurd, raw: dict[str, _RawFile], number: int) -> tuple[float, float]:
-    """Seconds of the system, and of the raw inserts. The raw side needs the rows that the system wrote, so it always
-    comes second; what the worker still does of the import is awaited before."""
-    names = handles(f"r{number}u", bench.size(USERS, 100))
-    follows = list(follows_among(bench.rng(f"import {number}"), names, FOLLOWS_EACH))
+def _round(bench: Bench, system: Murmurd, raw: dict[str, _RawFile], number: int) -> tuple[int, float, float]:
+    """Accounts and follows, seconds of the system, and seconds of the raw inserts. The raw side needs the rows that the
+    system wrote, so it always comes second; what the worker still does of the import is awaited before."""
+    graph = synthetic(bench.size(USERS, 100), MEAN_FOLLOWERS, seed=number)
+    users = [(f"r{number}{handle}", name) for handle, name in graph.named_users()]
+    follows = [(f"r{number}{follower}", f"r{number}{followee}") for follower, followee in graph.named_follows()]
     began = time.perf_counter()
-    system.client.admin.import_graph([(name, name.title()) for name in names], follows)
+    system.client.admin.import_graph(users, follows)
     seconds = time.perf_counter() - began
     system.await_delivered()
-    users, graph = raw["users"], raw["graph"]
-    users.fetch()
-    graph.fetch()
-    return seconds, users.insert(USERS_IN_A_MESSAGE) + graph.insert(FOLLOWS_IN_A_MESSAGE)
+    for file in raw.values():
+        file.fetch()
+    inserting = raw["users"].insert(USERS_IN_A_MESSAGE) + raw["graph"].insert(FOLLOWS_IN_A_MESSAGE)
+    return len(users) + len(follows), seconds, inserting
 
 
 class _RawFile:

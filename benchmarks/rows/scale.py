@@ -1,44 +1,45 @@
 """Reads and posts at 100,000 users beside 1,000.
 
 Two systems run at once, each `murmurd up` with its own folder; while one is measured nobody calls the other. In both,
-everybody follows 10 others by the same law, and the 50 who have most followers have posted 20 times each. Readers are
-chosen by Zipf's law among all accounts, authors evenly among all; what is read was read once before the rounds. Load is
-a closed loop of 32 calls; the figure is the time a call takes in the large system beside the small one, so calls a
-second of the small one beside those of the large one. Posts are measured until they are answered; their delivery is
-awaited before the next window.
+the accounts are those of the workload model (loadtest/workload.py), with 10 followers in the mean; readers and authors
+are its choice among all. Everybody whom a chosen reader follows has posted twice, and what is read was read once before
+the rounds; replies are alike in size (see the details). Load is a closed loop of 32 calls; the figure is the time a
+call takes in the large system beside the small one, so calls a second of the small one beside those of the large one.
+Posts are measured until they are answered; their delivery is awaited before the next window.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from random import Random
 
 from benchmarks.bench import Bench
 from benchmarks.intervals import median_of
-from benchmarks.load import Plan
-from benchmarks.people import all_ids, follows_among, handles, home_requests, import_users, post_requests, zipf
+from benchmarks.load import Plan, Request, Tally
+from benchmarks.people import People, home_requests, post_requests, settle
 from benchmarks.results import Row
 from benchmarks.system import Murmurd
+from loadtest.graphs import synthetic
 
 NAMES = ("reads-100k-users", "posts-100k-users")
 LARGE, SMALL = 100_000, 1_000
-FOLLOWS_EACH = 10
-POPULAR, POSTS_OF_EACH = 50, 20
-CHOICES = 4_000
+MEAN_FOLLOWERS = 10
+CHOICES = 2_000
 IN_FLIGHT = 32
 
 
 @dataclass(frozen=True)
 class Side:
+    """`requests`: reads of first pages."""
+
     system: Murmurd
-    rng: Random
-    people: list[int]
+    people: People
+    requests: list[Request]
 
 
 def measure(bench: Bench) -> list[Row]:
     with bench.murmurd() as large_system, bench.murmurd() as small_system:
-        sides: dict[str, Callable[[], float]] = {}
+        sides: dict[str, Callable[[], Tally]] = {}
         for name, system, count in (
             ("100,000", large_system, bench.size(LARGE, 1000)),
             ("1,000", small_system, bench.size(SMALL, 100)),
@@ -56,44 +57,45 @@ def measure(bench: Bench) -> list[Row]:
 
 def _populate(bench: Bench, system: Murmurd, count: int) -> Side:
     bench.say(f"{count:,} accounts, their follows, and posts")
-    rng, names = bench.rng(f"scale {count}"), handles("user", count)
-    import_users(system.client, names)
-    system.client.admin.import_graph([], follows_among(rng, names, FOLLOWS_EACH))
-    people = all_ids(system.data)
+    graph, rng = synthetic(count, MEAN_FOLLOWERS, seed=1), bench.rng(f"scale {count}")
+    people = settle(system, graph)
+    readers = people.readers(bench.size(CHOICES, 200))
+    number = {user_id: place for place, user_id in enumerate(people.ids)}
+    followed = sorted({followee for reader in set(readers) for followee in graph.following(number[reader])})
+    posts = post_requests(rng, [people.ids[user] for user in followed] * 2)
+    bench.generator.run(Plan(system.target, posts, 600.0, once=True))
     system.await_delivered()
-    popular = people[:POPULAR] * POSTS_OF_EACH
-    bench.generator.run(Plan(system.target, post_requests(rng, popular), once=True))
-    system.await_delivered()
-    return Side(system, rng, people)
+    requests = home_requests(readers)
+    bench.generator.run(Plan(system.target, requests, once=True))
+    return Side(system, people, requests)
 
 
-def _reading(bench: Bench, side: Side) -> Callable[[], float]:
-    requests = home_requests(zipf(side.rng, side.people, bench.size(CHOICES, 200)))
-    bench.generator.run(Plan(side.system.target, requests, once=True))
-
-    def window() -> float:
-        plan = Plan(side.system.target, requests, bench.seconds(1.5), IN_FLIGHT)
-        return bench.generator.run(plan).per_second
-
-    return window
+def _reading(bench: Bench, side: Side) -> Callable[[], Tally]:
+    return lambda: bench.generator.run(Plan(side.system.target, side.requests, bench.seconds(1.5), IN_FLIGHT))
 
 
-def _posting(bench: Bench, side: Side) -> Callable[[], float]:
-    def window() -> float:
-        authors = side.rng.choices(side.people, k=bench.size(1000, 50))
-        plan = Plan(side.system.target, post_requests(side.rng, authors), 60.0, IN_FLIGHT, once=True)
-        rate = bench.generator.run(plan).per_second
+def _posting(bench: Bench, side: Side) -> Callable[[], Tally]:
+    def window() -> Tally:
+        posts = side.people.posts(bench.size(1000, 50))
+        tally = bench.generator.run(Plan(side.system.target, posts, 60.0, IN_FLIGHT, once=True))
         side.system.await_delivered()
-        return rate
+        return tally
 
     return window
 
 
-def _row(name: str, large: list[float], small: list[float]) -> Row:
-    ratios = [few / many for many, few in zip(large, small, strict=True)]
+def _row(name: str, large: list[Tally], small: list[Tally]) -> Row:
+    many, few = ([tally.per_second for tally in tallies] for tallies in (large, small))
+    ratios = [one / other for other, one in zip(many, few, strict=True)]
     detail = {
-        "at_100k_users_per_second": median_of(large).value,
-        "at_1k_users_per_second": median_of(small).value,
+        "at_100k_users_per_second": median_of(many).value,
+        "at_1k_users_per_second": median_of(few).value,
+        "at_100k_users_reply_bytes": _reply_bytes(large),
+        "at_1k_users_reply_bytes": _reply_bytes(small),
         "calls_in_flight": IN_FLIGHT,
     }
-    return Row(name, median_of(ratios), len(ratios), detail, {"100,000 users": large, "1,000 users": small})
+    return Row(name, median_of(ratios), len(ratios), detail, {"100,000 users": many, "1,000 users": few})
+
+
+def _reply_bytes(tallies: list[Tally]) -> float:
+    return sum(tally.received_bytes for tally in tallies) / sum(tally.calls for tally in tallies)

@@ -39,7 +39,7 @@ def measure(bench: Bench) -> list[Row]:
 
 def _start() -> float:
     began = time.perf_counter()
-    system = System({})
+    system = System({}, "bench")
     try:
         system.await_ready()
         return time.perf_counter() - began

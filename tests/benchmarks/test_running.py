@@ -13,7 +13,8 @@ from benchmarks import results
 from benchmarks.bench import Bench
 from benchmarks.failures import TookTooLong
 from benchmarks.machine import ROOT
-from benchmarks.people import follows_among, handles, post_requests
+from benchmarks.people import HOME, POST, People, post_requests
+from loadtest.graphs import synthetic
 from murmuration.v1 import tweet_pb2
 
 
@@ -62,13 +63,17 @@ def test_a_system_that_does_not_deliver_is_not_waited_for_for_ever() -> None:
             system.await_delivered(0.0)
 
 
-def test_everybody_follows_as_many_others_and_each_post_is_another() -> None:
+def test_measurements_draw_from_sources_of_their_own_and_each_post_is_another() -> None:
     with Bench(1, quiet=True) as bench:
-        rng = bench.rng("here")
         assert bench.rng("here").random() == bench.rng("here").random() != bench.rng("there").random()
-    names = handles("user", 50)
-    follows = list(follows_among(rng, names, 7))
-    assert len(set(follows)) == 50 * 7
-    assert all(follower != followee for follower, followee in follows)
-    requests = [tweet_pb2.CreateTweetRequest.FromString(each.payload) for each in post_requests(rng, [1] * 20)]
-    assert len({request.request_id for request in requests}) == 20
+        posts = post_requests(bench.rng("here"), [1] * 20)
+    assert len({tweet_pb2.CreateTweetRequest.FromString(each.payload).request_id for each in posts}) == 20
+
+
+def test_the_mix_is_the_models() -> None:
+    people = People(synthetic(100, 10, seed=1), range(1000, 1100))
+    requests = people.mixed(4000)
+    posts = [request for request in requests if request.path == POST]
+    assert 15 < len(posts) < 70  # one in a hundred
+    assert {request.path for request in requests} == {POST, HOME}
+    assert {request.actor for request in requests} <= set(range(1000, 1100))
