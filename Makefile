@@ -9,9 +9,7 @@ export PYTHON
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help venv demo up bench test test-stack test-clients prove lint format generate constraints clean
-.PHONY: help venv demo up test test-stack faults prove lint format generate constraints clean
-.PHONY: help venv demo up bench results test test-stack prove lint format generate constraints clean
+.PHONY: help venv demo up bench results test test-stack test-clients faults prove lint format generate constraints clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -44,6 +42,7 @@ test-stack: venv ## the tests that need real servers: Cassandra, Kafka, Memcache
 
 test-clients: venv ## the clients in Go and TypeScript against a real server (MISSING=skip: whose toolchain is there)
 	@MISSING=$(MISSING) $(BIN)/python -m pytest tests/languages -m languages -rs $(ARGS)
+
 faults: venv ## kill -9 under load, 30 times; what was acked is looked for (ARGS=--help)
 	@$(BIN)/python -m tests.faults $(ARGS)
 

@@ -37,7 +37,10 @@ def plan(kills: int, random: Random) -> list[tuple[str, str]]:
 
 def run(kills: int, seed: int, show: bool) -> list[Kill]:
     random, done = Random(seed), []
-    with tempfile.TemporaryDirectory(prefix="murmuration-faults-") as folder, Fortress(Path(folder) / "data", seed) as fortress:
+    with (
+        tempfile.TemporaryDirectory(prefix="murmuration-faults-") as folder,
+        Fortress(Path(folder) / "data", seed) as fortress,
+    ):
         for number, (victim, during) in enumerate(plan(kills, random), start=1):
             one = kill(fortress, number, victim, during, random)
             done.append(one)
@@ -55,13 +58,17 @@ def line(one: Kill) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="make faults", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--kills", type=int, default=30, help="how many (default: 30)")
-    parser.add_argument("--seed", type=int, default=None, help="repeats the order, the moments and the people's choices")
+    parser.add_argument(
+        "--seed", type=int, default=None, help="repeats the order, the moments and the people's choices"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON document and nothing else")
     options = parser.parse_args()
     seed = secrets.randbelow(10**6) if options.seed is None else options.seed
     if not options.json:
         print(f"seed {seed} (repeat with: make faults ARGS='--seed {seed}')\n")
-        print(LINE.format("", "killed", "during", "at ms", "recovery ms", "acked", "repeated", "lost", "doubled", "homes"))
+        print(
+            LINE.format("", "killed", "during", "at ms", "recovery ms", "acked", "repeated", "lost", "doubled", "homes")
+        )
     begun = time.monotonic()
     done = run(options.kills, seed, show=not options.json)
     recoveries = sorted(one.recovery_ms for one in done)

@@ -138,7 +138,9 @@ class _Player:
         about = self._something()
         if about:
             self._create(
-                user, lambda client, text, request: client.create_tweet(text, in_reply_to=about, request_id=request), about
+                user,
+                lambda client, text, request: client.create_tweet(text, in_reply_to=about, request_id=request),
+                about,
             )
 
     def _repost(self, user: int) -> None:
@@ -203,9 +205,7 @@ class _Player:
 
     def _unmute(self, user: int) -> None:
         other = self._other(user, self._everybody)
-        self._acts_on(
-            lambda: self._load.client.acting_as(user).unmute(other), lambda m: m.mutes.discard((user, other))
-        )
+        self._acts_on(lambda: self._load.client.acting_as(user).unmute(other), lambda m: m.mutes.discard((user, other)))
 
     def _acts_on(self, act: Callable[[], object], change: Callable[[Model], None]) -> None:
         try:

@@ -48,7 +48,9 @@ def during_a_mode_change(fortress: Fortress, random: Random) -> Iterator[None]:
 
 def during_backfills(fortress: Fortress, random: Random) -> Iterator[None]:
     """A newcomer follows everybody: each follow has posts written into his home."""
-    reader = fortress.load.certain(lambda: fortress.client.create_user(f"n{time.monotonic_ns() // 1000 % 10**12}")).user_id
+    reader = fortress.load.certain(
+        lambda: fortress.client.create_user(f"n{time.monotonic_ns() // 1000 % 10**12}")
+    ).user_id
     for other in fortress.users:
         fortress.load.certain(lambda other=other: fortress.client.acting_as(reader).follow(other))  # type: ignore[misc]
         fortress.load.told(lambda model, other=other: model.follow(reader, other))  # type: ignore[misc]
@@ -69,7 +71,9 @@ def during_an_import(fortress: Fortress, random: Random) -> Iterator[None]:
     """Loaded again when the system is back, as an operator would."""
     prefix = f"i{time.monotonic_ns() // 1000 % 10**8}x"
     handles = [f"{prefix}{number}" for number in range(IMPORTED)]
-    ends = [(handles[n], handles[(n + step) % IMPORTED]) for n in range(IMPORTED) for step in range(1, FOLLOWS_OF_EACH + 1)]
+    ends = [
+        (handles[n], handles[(n + step) % IMPORTED]) for n in range(IMPORTED) for step in range(1, FOLLOWS_OF_EACH + 1)
+    ]
     sent: list[int] = []
 
     def load_all() -> None:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 
-from murmuration_client import Client, MurmurationError
+from murmuration_client import MurmurationError
 from tests.faults.load import Load
 from tests.process.running import Server, until
 from tests.support.model import Model

@@ -6,7 +6,6 @@ The whole campaign is `make faults`; here is a kill of each kind.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from random import Random
 
 import pytest
