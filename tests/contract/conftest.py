@@ -28,8 +28,9 @@ def _param(adapter: Adapter, test: str) -> Any:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Iterator[Place]:
+def place(adapter: Adapter, tmp_path: Path) -> Iterator[Place]:
     made = Place(tmp_path)
+    adapter.prepare(made)
     yield made
     made.close()
 

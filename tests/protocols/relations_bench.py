@@ -27,7 +27,7 @@ from murmuration_server.platform.config import (
 )
 from murmuration_server.platform.ids import IdGenerator
 from murmuration_server.platform.inprocess import InProcessChannel
-from murmuration_server.platform.leases import SqliteLeaseStore
+from murmuration_server.platform.lease_stores.sqlite import SqliteLeaseStore
 from murmuration_server.platform.metrics import Metrics
 from murmuration_server.platform.runtime.simulated import SimulatedRuntime
 from murmuration_server.platform.server import Dispatcher

@@ -23,6 +23,8 @@ from murmuration_server.graph.stores.sqlite import SqliteGraphStore
 from murmuration_server.platform.call import Call
 from murmuration_server.platform.config import KafkaSettings, MemcachedSettings, TimelineSettings
 from murmuration_server.platform.leases import SqliteLeaseStore
+from murmuration_server.platform.config import MemcachedSettings
+from murmuration_server.platform.lease_stores.sqlite import SqliteLeaseStore
 from murmuration_server.platform.metrics import Metrics
 from murmuration_server.timeline.heads import CachedHeads
 from murmuration_server.timeline.stores.sqlite import SqliteHomeStateStore, SqliteHomeStore
@@ -30,6 +32,7 @@ from murmuration_server.tweets.stores.sqlite import SqliteTweetStore
 from murmuration_server.users.stores.sqlite import SqliteUserStore
 from tests.support.contract_clock import SetClock
 from tests.support.real_kafka import kafka_broker
+from tests.support.real_cassandra import cql_session, empty
 from tests.support.real_memcached import memcached_nodes
 
 PARTITIONS = 2
@@ -70,7 +73,7 @@ class Adapter:
     """`open` opens the data of a place, again after a close, or a second time beside the first.
 
     `open_reader` opens it as another process does that only reads. `damage`: ways to break rows, by name. `stack`:
-    needs real servers.
+    needs real servers. `prepare`: runs before each test, on servers that outlive it.
     """
 
     name: str
@@ -80,6 +83,7 @@ class Adapter:
     damage: Mapping[str, Callable[..., None]] = field(default_factory=dict)
     pass_time: Callable[[Place, float], None] = lambda place, seconds: place.runtime.pass_time(seconds)
     stack: bool = False
+    prepare: Callable[[Place], None] = lambda _place: None
 
 
 def _file(file: str, store: Callable[..., Any], *more: object) -> dict[str, Callable[[Place], Any]]:
@@ -137,10 +141,34 @@ def _kafka(place: Place) -> Any:
 
 
 _BROKERS_DROP = "the brokers drop records by age, so that groups that come later find them"
+def _emptied(*services: str) -> Callable[[Place], None]:
+    """Nothing is left in these services' tables of the keyspace that all tests share."""
+
+    def prepare(_place: Place) -> None:
+        from murmuration_server.roles.cql import SCHEMAS
+
+        empty([schema for schema in SCHEMAS if schema.service in services])
+
+    return prepare
+
+
+def _cql_leases(_place: Place) -> Any:
+    from murmuration_server.platform.lease_stores.cql import CqlLeaseStore
+
+    return CqlLeaseStore(cql_session())
+
+
+def _cql_users(_place: Place) -> Any:
+    from murmuration_server.users.stores.cql import CqlUserStore
+
+    return CqlUserStore(cql_session())
+
+
 _NOTHING_IS_KEPT = "a cache that is switched off keeps nothing"
 
 LEASE_STORES = [
     Adapter("sqlite", lambda place: SqliteLeaseStore(place.folder / "leases.db", place.runtime)),
+    Adapter("cql", _cql_leases, prepare=_emptied("leases"), stack=True),
 ]
 EVENT_LOGS = [
     Adapter("sqlite", **_file("log.db", SqliteEventLog, PARTITIONS)),
@@ -192,6 +220,7 @@ NODE_STATE_STORES = [
 ]
 USER_STORES = [
     Adapter("users-sqlite", **_file("users.db", SqliteUserStore)),
+    Adapter("users-cql", _cql_users, prepare=_emptied("users", "outbox"), stack=True),
 ]
 GRAPH_STORES = [
     Adapter(

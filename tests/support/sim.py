@@ -35,7 +35,7 @@ from murmuration_server.graph.stores.sqlite import SqliteGraphStore
 from murmuration_server.platform.call import Call
 from murmuration_server.platform.config import Settings
 from murmuration_server.platform.inprocess import InProcessChannel
-from murmuration_server.platform.leases import SqliteLeaseStore
+from murmuration_server.platform.lease_stores.sqlite import SqliteLeaseStore
 from murmuration_server.platform.metrics import Metrics
 from murmuration_server.platform.paging import SigningKeys
 from murmuration_server.platform.sqlite import Database

@@ -14,7 +14,7 @@ from murmuration_server.platform import leases
 from murmuration_server.platform.call import Call
 from murmuration_server.platform.errors import Unavailable
 from murmuration_server.platform.ids import EPOCH_MS, MAX_AHEAD_MS, MAX_ID, IdGenerator, floor_id, time_ms
-from murmuration_server.platform.leases import SqliteLeaseStore, WorkerLease
+from murmuration_server.platform.lease_stores.sqlite import SqliteLeaseStore, WorkerLease
 from tests.support.contract_clock import START_MS, SetClock
 from tests.support.contract_search import SEARCH
 from tests.support.contract_threads import at_once

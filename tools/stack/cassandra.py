@@ -53,6 +53,7 @@ memtable_offheap_space: 64MiB
 file_cache_size: 32MiB
 authenticator: AllowAllAuthenticator
 authorizer: AllowAllAuthorizer
+auto_snapshot: false
 """
 
 

@@ -39,6 +39,9 @@ class Metrics:
             "cache_node_changes", "Cache nodes that this process took out or let in again.", "to"
         )
         self.worker_errors = self._counter("worker_errors", "Steps of workers that failed.", "worker")
+        self.cql_seconds = self._histogram("cql_seconds", "Time for a request to the database.", "kind")
+        self.cql_failures = self._counter("cql_failures", "Requests to the database that failed.", "kind")
+        self.cql_fallbacks = self._counter("cql_fallbacks", "Reads answered by one replica for want of a quorum.")
 
     def render(self) -> bytes:
         """The Prometheus text format."""

@@ -12,7 +12,7 @@ from murmuration_server.eventlog.sqlite import SqliteEventLog
 from murmuration_server.graph.stores.sqlite import SqliteGraphStore
 from murmuration_server.platform.config import Settings
 from murmuration_server.platform.errors import MurmurationError
-from murmuration_server.platform.leases import SqliteLeaseStore
+from murmuration_server.platform.lease_stores.sqlite import SqliteLeaseStore
 from murmuration_server.platform.paging import SigningKeys
 from murmuration_server.platform.runtime import Event, Runtime
 from murmuration_server.platform.sqlite import StoreNotReady, StoreUnusable
