@@ -8,7 +8,7 @@ from pathlib import Path
 from types import NoneType
 from typing import Any, Literal, get_args, get_origin
 
-from annotated_types import Ge, Gt, Le, MaxLen
+from annotated_types import Ge, Gt, Le, MaxLen, MinLen
 from prometheus_client.metrics import MetricWrapperBase
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -132,6 +132,10 @@ def _limit(limit: Any) -> str:
         return f", at most {limit.le:,}"
     if isinstance(limit, MaxLen):
         return f", at most {limit.max_length:,}"
+    if isinstance(limit, MinLen):
+        return f", at least {limit.min_length:,}"
+    if getattr(limit, "pattern", None):
+        return f", as `{limit.pattern}`"
     raise TypeError(f"unknown limit {limit}")
 
 

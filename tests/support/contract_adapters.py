@@ -22,8 +22,6 @@ from murmuration_server.eventlog.sqlite import SqliteEventLog
 from murmuration_server.graph.stores.sqlite import SqliteGraphStore
 from murmuration_server.platform.call import Call
 from murmuration_server.platform.config import KafkaSettings, MemcachedSettings, TimelineSettings
-from murmuration_server.platform.leases import SqliteLeaseStore
-from murmuration_server.platform.config import MemcachedSettings
 from murmuration_server.platform.lease_stores.sqlite import SqliteLeaseStore
 from murmuration_server.platform.metrics import Metrics
 from murmuration_server.timeline.heads import CachedHeads
@@ -31,8 +29,8 @@ from murmuration_server.timeline.stores.sqlite import SqliteHomeStateStore, Sqli
 from murmuration_server.tweets.stores.sqlite import SqliteTweetStore
 from murmuration_server.users.stores.sqlite import SqliteUserStore
 from tests.support.contract_clock import SetClock
-from tests.support.real_kafka import kafka_broker
 from tests.support.real_cassandra import cql_session, empty
+from tests.support.real_kafka import kafka_broker
 from tests.support.real_memcached import memcached_nodes
 
 PARTITIONS = 2
@@ -141,6 +139,8 @@ def _kafka(place: Place) -> Any:
 
 
 _BROKERS_DROP = "the brokers drop records by age, so that groups that come later find them"
+
+
 def _emptied(*services: str) -> Callable[[Place], None]:
     """Nothing is left in these services' tables of the keyspace that all tests share."""
 

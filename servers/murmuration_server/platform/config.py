@@ -189,18 +189,20 @@ _GUARDED = frozenset(
     }
 )
 """Properties of librdkafka that are ours to set."""
+
+
 class CqlSettings(_Section):
     contact_points: tuple[str, ...] = Field(
         default=("127.0.0.1",), min_length=1, max_length=64, description="nodes to ask for the others"
     )
-    port: int = Field(default=9042, ge=1, le=65535)
-    keyspace: str = Field(default="murmuration", pattern=r"^[a-z][a-z0-9_]{0,47}$")
+    port: int = Field(default=9042, ge=1, le=65535, description="of every node")
+    keyspace: str = Field(default="murmuration", pattern=r"^[a-z][a-z0-9_]{0,47}$", description="where the tables are")
     datacenter: str = Field(default="datacenter1", min_length=1, description="whose nodes are asked; no other is")
     replication: int = Field(default=3, ge=1, le=9, description="copies in the datacenter, when the keyspace is made")
     consistency: Literal["LOCAL_ONE", "LOCAL_QUORUM", "QUORUM"] = Field(
         default="LOCAL_QUORUM", description="with less than a quorum, what was acked may be lost or not yet be seen"
     )
-    connect_timeout_ms: int = Field(default=5000, ge=1)
+    connect_timeout_ms: int = Field(default=5000, ge=1, description="for one node")
     request_timeout_ms: int = Field(default=10_000, ge=1, description="for one request, within what the call has left")
     max_in_flight: int = Field(default=1024, ge=1, description="requests of a process; more wait, then are refused")
     batch_bytes: int = Field(
