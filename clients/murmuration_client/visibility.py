@@ -30,6 +30,7 @@ class Waiting:
         self._reader_id, self._timeout, self._deadline = reader_id, timeout, begun + timeout
         self._pace = Pace(FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS)
         self._begun_ms: int | None = None
+        self._verdict: MurmurationError | None = None
 
     @property
     def since(self) -> int:
@@ -47,17 +48,26 @@ class Waiting:
         """Seconds to pause after a read without the post. Raises NotVisible when the time is over."""
         if self._begun_ms is None:
             self._begun_ms = state.as_of_ms + state.lag_ms
-        pause = self._pace.pause()
-        if now + pause < self._deadline:
-            return pause
-        raise self._not_visible(state, self._begun_ms)
+        self._verdict = self._not_visible(state, self._begun_ms)
+        return self._pause(self._pace.pause(), now)
 
     def pause_after_failure(self, error: MurmurationError, now: float) -> float:
-        """Seconds to pause after a failed read. Raises the error if it will not pass, or when the time is over."""
-        pause = max(self._pace.pause(), error.retry_after or 0.0)
-        if not isinstance(error, Unavailable | Overloaded | DeadlineExceeded) or now + pause >= self._deadline:
+        """Seconds to pause after a failed read. Raises the error if it will not pass.
+
+        When the time is over, raises what the last read said that was not cut short by the end of the wait.
+        """
+        if not isinstance(error, Unavailable | Overloaded | DeadlineExceeded):
             raise error
-        return pause
+        cut_short = isinstance(error, DeadlineExceeded) and now >= self._deadline
+        if self._verdict is None or not cut_short:
+            self._verdict = error
+        return self._pause(max(self._pace.pause(), error.retry_after or 0.0), now)
+
+    def _pause(self, seconds: float, now: float) -> float:
+        if now + seconds < self._deadline:
+            return seconds
+        assert self._verdict is not None
+        raise self._verdict
 
     def _not_visible(self, state: timeline_pb2.TimelineState, begun_ms: int) -> NotVisible:
         if state.status == _STATUS.STATUS_REBUILDING:
