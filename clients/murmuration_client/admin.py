@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 
 import grpc
 
@@ -11,6 +11,7 @@ from murmuration.v1 import tweet_pb2
 from murmuration_client.caller import Calls
 from murmuration_client.graph_import import IMPORT_TIMEOUT_SECONDS, ImportProgress, ImportRequests
 from murmuration_client.operations import admin as operations
+from murmuration_client.paging import pages
 from murmuration_client.status import from_rpc
 
 
@@ -55,3 +56,30 @@ class AdminCalls(Calls):
         Answers the mode now in force. Raises NotFound.
         """
         return self._caller.run(operations.set_author_mode(user_id, mode))
+
+    def iter_dead_letters(
+        self, group: str = "", *, include_settled: bool = False, page_size: int = 0
+    ) -> Iterator[admin_pb2.DeadLetter]:
+        """Records that consumers could not handle, the newest first, without their bytes; pages are fetched as they are
+        needed. group: of this consumer group only. include_settled: also those that were retried or dropped."""
+
+        def fetch(token: str) -> admin_pb2.ListDeadLettersResponse:
+            return self._caller.run(
+                operations.list_dead_letters(group, page_size, token, include_settled=include_settled)
+            )
+
+        for page in pages(fetch):
+            yield from page.dead_letters
+
+    def get_dead_letter(self, letter_id: str) -> admin_pb2.DeadLetter:
+        """One of them, with its bytes. Raises NotFound."""
+        return self._caller.run(operations.get_dead_letter(letter_id))
+
+    def retry_dead_letters(self, letter_ids: Sequence[str]) -> list[admin_pb2.DeadLetter]:
+        """Puts the records of at most 100 letters on their topics again; answers them as they are then. Those that were
+        settled stay as they are. Raises NotFound, having done nothing, Overloaded."""
+        return self._caller.run(operations.retry_dead_letters(letter_ids))
+
+    def drop_dead_letters(self, letter_ids: Sequence[str]) -> list[admin_pb2.DeadLetter]:
+        """Gives the records of at most 100 letters up; otherwise as `retry_dead_letters`."""
+        return self._caller.run(operations.drop_dead_letters(letter_ids))

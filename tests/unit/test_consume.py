@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from murmuration.events.v1 import events_pb2
+from murmuration_server.eventlog import events as log_events
 from murmuration_server.eventlog.consume import ConsumeStep, Received
+from murmuration_server.eventlog.dead_letter import DeadLetter, LetterState
 from murmuration_server.eventlog.envelope import DEAD_LETTERS, SCHEMA_VERSION, Poison, envelope
 from murmuration_server.eventlog.port import EventLog, NewRecord, Record
 from murmuration_server.eventlog.sqlite import SqliteEventLog
@@ -85,6 +87,12 @@ def lying(log: EventLog, call: Call, topic: str) -> list[Record]:
     return log.consumer("looking on", [topic]).poll(call, 1000)
 
 
+def letter_in(record: Record) -> DeadLetter:
+    found = log_events.read(record.value)
+    assert isinstance(found, DeadLetter)
+    return found
+
+
 def test_all_is_handled_once_and_committed(log: SqliteEventLog, call: Call) -> None:
     bench = Bench(log, Handler())
     assert bench.step.run_once(call) is False
@@ -101,8 +109,12 @@ def test_a_hundred_with_one_poison_among_them_leave_ninety_nine(log: SqliteEvent
     bench.run(call)
     assert sorted(set(bench.handler.handled)) == [n for n in range(1, 101) if n != 37]
     [letter] = lying(log, call, DEAD_LETTERS)
-    assert events_pb2.Envelope.FromString(letter.value).user_created.user_id == 37
-    assert (letter.key, letter.origin_ms) == (37, START_MS)
+    opened = letter_in(letter)
+    assert events_pb2.Envelope.FromString(opened.value).user_created.user_id == 37
+    assert (opened.group, opened.topic, opened.key, opened.origin_ms) == ("group", "in", 37, START_MS)
+    assert (opened.state, opened.set_aside_ms, opened.reason) == (LetterState.OPEN, START_MS, "Poison('cannot')")
+    [lay] = [record for record in log.read(call, "in", {}, 1000) if record.key == 37]
+    assert (opened.partition, opened.offset) == (lay.partition, lay.offset)
     assert bench.dead_letters() == 1
     assert sorted(int(record.value) for record in lying(log, call, "out")) == [n for n in range(1, 101) if n != 37]
 
@@ -176,7 +188,7 @@ def test_what_cannot_be_opened_is_set_aside_unhandled(log: SqliteEventLog, call:
     send(log, call, 2, key=1)
     bench.run(call)
     assert bench.handler.handled == [2]
-    assert [record.value for record in lying(log, call, DEAD_LETTERS)] == [value]
+    assert [letter_in(record).value for record in lying(log, call, DEAD_LETTERS)] == [value]
 
 
 def test_a_batch_is_bounded(log: SqliteEventLog, call: Call) -> None:

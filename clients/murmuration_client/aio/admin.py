@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import cast
 
 from murmuration.admin.v1 import admin_pb2
@@ -10,6 +10,7 @@ from murmuration.v1 import tweet_pb2
 from murmuration_client.admin import AdminCalls
 from murmuration_client.aio.caller import AsyncCalls
 from murmuration_client.aio.docs import documented_as
+from murmuration_client.aio.paging import pages
 from murmuration_client.errors import MurmurationError
 from murmuration_client.graph_import import IMPORT_TIMEOUT_SECONDS, ImportProgress, ImportRequests
 from murmuration_client.operations import admin as operations
@@ -47,3 +48,23 @@ class AsyncAdminCalls(AsyncCalls):
         self, user_id: int, mode: tweet_pb2.DeliveryMode.ValueType
     ) -> tweet_pb2.DeliveryMode.ValueType:
         return await self._caller.run(operations.set_author_mode(user_id, mode))
+
+    async def iter_dead_letters(
+        self, group: str = "", *, include_settled: bool = False, page_size: int = 0
+    ) -> AsyncIterator[admin_pb2.DeadLetter]:
+        async for page in pages(
+            lambda token: self._caller.run(
+                operations.list_dead_letters(group, page_size, token, include_settled=include_settled)
+            )
+        ):
+            for letter in page.dead_letters:
+                yield letter
+
+    async def get_dead_letter(self, letter_id: str) -> admin_pb2.DeadLetter:
+        return await self._caller.run(operations.get_dead_letter(letter_id))
+
+    async def retry_dead_letters(self, letter_ids: Sequence[str]) -> list[admin_pb2.DeadLetter]:
+        return await self._caller.run(operations.retry_dead_letters(letter_ids))
+
+    async def drop_dead_letters(self, letter_ids: Sequence[str]) -> list[admin_pb2.DeadLetter]:
+        return await self._caller.run(operations.drop_dead_letters(letter_ids))

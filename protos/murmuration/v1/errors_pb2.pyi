@@ -52,6 +52,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_INTERNAL: _ErrorReason.ValueType  # 16
     """Unforeseen; the message carries an error id that is also in the server's log."""
     ERROR_REASON_CANCELLED: _ErrorReason.ValueType  # 17
+    ERROR_REASON_DEAD_LETTER_NOT_FOUND: _ErrorReason.ValueType  # 18
+    """There is no dead letter of that id; it may have been dropped by its age."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call failed: the `reason` of the google.rpc.ErrorInfo (domain "murmuration") that every error of a service carries.
@@ -88,4 +90,6 @@ ERROR_REASON_DEADLINE_EXCEEDED: ErrorReason.ValueType  # 15
 ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 16
 """Unforeseen; the message carries an error id that is also in the server's log."""
 ERROR_REASON_CANCELLED: ErrorReason.ValueType  # 17
+ERROR_REASON_DEAD_LETTER_NOT_FOUND: ErrorReason.ValueType  # 18
+"""There is no dead letter of that id; it may have been dropped by its age."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -2,26 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from murmuration.admin.v1 import admin_pb2 as api
 from murmuration.v1.tweet_pb2 import DELIVERY_MODE_PULL, DELIVERY_MODE_PUSH, DELIVERY_MODE_UNSPECIFIED
+from murmuration_server.admin.dead_letters import page
 from murmuration_server.admin.imports import GraphImport
+from murmuration_server.eventlog.dead_letter import DeadLetter, LetterState
+from murmuration_server.eventlog.dead_letters import DeadLetters
 from murmuration_server.graph.client import PULL, PUSH, GraphClient
 from murmuration_server.platform.call import Call
 from murmuration_server.platform.checks import check_id
 from murmuration_server.platform.errors import InvalidField
+from murmuration_server.platform.paging import PageTokens, SigningKeys, page_size
 from murmuration_server.timeline.client import DeliveryStatus, HomeStateClient
 from murmuration_server.users.client import UserClient
 
 MAX_BATCH = 5000
+MAX_LETTERS = 100
+DEFAULT_LETTERS_A_PAGE, MAX_LETTERS_A_PAGE = 100, 1000
+_LETTER_STATES = {
+    LetterState.OPEN: api.DeadLetter.STATE_OPEN,
+    LetterState.RETRIED: api.DeadLetter.STATE_RETRIED,
+    LetterState.DROPPED: api.DeadLetter.STATE_DROPPED,
+}
 _MODES = {DELIVERY_MODE_UNSPECIFIED: 0, DELIVERY_MODE_PUSH: PUSH, DELIVERY_MODE_PULL: PULL}
 _PUBLIC_MODES = {PUSH: DELIVERY_MODE_PUSH, PULL: DELIVERY_MODE_PULL}
 
 
 class AdminService:
-    def __init__(self, users: UserClient, graph: GraphClient, homes: HomeStateClient, status: DeliveryStatus) -> None:
+    def __init__(
+        self,
+        users: UserClient,
+        graph: GraphClient,
+        homes: HomeStateClient,
+        status: DeliveryStatus,
+        letters: DeadLetters,
+        keys: SigningKeys,
+    ) -> None:
         self._users, self._graph, self._homes, self._status = users, graph, homes, status
+        self._letters, self._letter_pages = letters, PageTokens("ListDeadLetters", keys)
 
     def ImportGraph(self, call: Call, requests: Iterator[api.ImportGraphRequest]) -> api.ImportGraphResponse:
         load = GraphImport(self._users, self._graph)
@@ -68,3 +88,49 @@ class AdminService:
         self._users.require(call, user_id)
         mode = self._graph.pin_mode(call, user_id, _MODES[request.mode])
         return api.SetAuthorModeResponse(mode=_PUBLIC_MODES[mode])
+
+    def ListDeadLetters(self, call: Call, request: api.ListDeadLettersRequest) -> api.ListDeadLettersResponse:
+        before = self._letter_pages.position(0, request.page_token)
+        size = page_size(request.page_size, DEFAULT_LETTERS_A_PAGE, MAX_LETTERS_A_PAGE)
+        letters = self._letters.all(call)
+        found, go_on = page(letters, size, before, request.group, settled=request.include_settled)
+        return api.ListDeadLettersResponse(
+            dead_letters=[_letter(letter) for letter in found],
+            next_page_token="" if go_on is None else self._letter_pages.make(0, go_on),
+        )
+
+    def GetDeadLetter(self, call: Call, request: api.GetDeadLetterRequest) -> api.GetDeadLetterResponse:
+        letter = self._letters.get(call, request.dead_letter_id)
+        shown = _letter(letter)
+        shown.value = letter.value
+        return api.GetDeadLetterResponse(dead_letter=shown)
+
+    def RetryDeadLetters(self, call: Call, request: api.RetryDeadLettersRequest) -> api.RetryDeadLettersResponse:
+        letters = self._letters.retry(call, _checked(request.dead_letter_ids))
+        return api.RetryDeadLettersResponse(dead_letters=[_letter(letter) for letter in letters])
+
+    def DropDeadLetters(self, call: Call, request: api.DropDeadLettersRequest) -> api.DropDeadLettersResponse:
+        letters = self._letters.drop(call, _checked(request.dead_letter_ids))
+        return api.DropDeadLettersResponse(dead_letters=[_letter(letter) for letter in letters])
+
+
+def _checked(letter_ids: Sequence[str]) -> Sequence[str]:
+    if not 0 < len(letter_ids) <= MAX_LETTERS:
+        raise InvalidField("dead_letter_ids", f"between 1 and {MAX_LETTERS} of them")
+    return letter_ids
+
+
+def _letter(letter: DeadLetter) -> api.DeadLetter:
+    return api.DeadLetter(
+        dead_letter_id=letter.letter_id,
+        group=letter.group,
+        topic=letter.topic,
+        partition=letter.partition,
+        offset=letter.offset,
+        key=letter.key,
+        origin_ms=letter.origin_ms,
+        reason=letter.reason,
+        set_aside_ms=letter.set_aside_ms,
+        state=_LETTER_STATES[letter.state],
+        settled_ms=letter.settled_ms,
+    )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typer
 
-from murmuration_server.cli import demo, serve, up, version
+from murmuration_server.cli import demo, dlq, serve, up, version
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -20,6 +20,7 @@ app = typer.Typer(
 app.command()(up.up)
 app.command(hidden=True)(serve.serve)
 app.command()(demo.demo)
+app.add_typer(dlq.app, name="dlq")
 app.command()(version.version)
 
 

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from murmuration_server.eventlog.envelope import DEAD_LETTERS, Envelope, open_envelope
+from murmuration_server.eventlog import events as log_events
+from murmuration_server.eventlog.dead_letter import DeadLetter
+from murmuration_server.eventlog.envelope import Envelope, open_envelope
 from murmuration_server.eventlog.port import EventLog, NewRecord, Record
 from murmuration_server.platform.call import Call
 from murmuration_server.platform.errors import MurmurationError
@@ -76,15 +78,14 @@ class ConsumeStep:
             except Exception as error:
                 if _transient(error):
                     raise
-                out = [self._dead_letter(record, repr(error))]
+                out = [self._dead_letter(call, record, error)]
             self._log.append(call, out, consumed=(self._group, [record]))
 
-    def _dead_letter(self, record: Record, reason: str) -> NewRecord:
+    def _dead_letter(self, call: Call, record: Record, error: Exception) -> NewRecord:
+        letter = DeadLetter.of(self._group, record, error, call.runtime.now_ms())
         self._metrics.dead_letters.labels(self._group).inc()
-        log.error(
-            "dead letter: group %s, %s/%d@%d: %s", self._group, record.topic, record.partition, record.offset, reason
-        )
-        return NewRecord(DEAD_LETTERS, record.key, record.origin_ms, record.value)
+        log.error("dead letter %s: %s", letter.letter_id, letter.reason)
+        return log_events.set_aside(letter)
 
 
 def _transient(error: Exception) -> bool:

@@ -34,6 +34,7 @@ _STATUS: dict[ErrorReason.ValueType, grpc.StatusCode] = {
     ErrorReason.ERROR_REASON_DEADLINE_EXCEEDED: grpc.StatusCode.DEADLINE_EXCEEDED,
     ErrorReason.ERROR_REASON_INTERNAL: grpc.StatusCode.INTERNAL,
     ErrorReason.ERROR_REASON_CANCELLED: grpc.StatusCode.CANCELLED,
+    ErrorReason.ERROR_REASON_DEAD_LETTER_NOT_FOUND: grpc.StatusCode.NOT_FOUND,
 }
 _REASON_OF_STATUS = {status: reason for reason, status in reversed(_STATUS.items())}
 
@@ -140,6 +141,14 @@ class TweetNotFound(MurmurationError):
     def __init__(self, tweet_id: int) -> None:
         super().__init__(
             ErrorReason.ERROR_REASON_TWEET_NOT_FOUND, f"There is no tweet {tweet_id}; it may have been deleted."
+        )
+
+
+class DeadLetterNotFound(MurmurationError):
+    def __init__(self, letter_id: str) -> None:
+        super().__init__(
+            ErrorReason.ERROR_REASON_DEAD_LETTER_NOT_FOUND,
+            f"There is no dead letter {letter_id}; list them, it may have been dropped by its age.",
         )
 
 

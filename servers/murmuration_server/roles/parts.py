@@ -54,6 +54,7 @@ PARTS = (
         "admin",
         serves=("AdminService",),
         calls=("UserReadService", "UserImportService", "GraphAdminService", "HomeStateService"),
+        writes=("timeline_state",),
         reads=("log", "tweets"),
     ),
     Part(

@@ -16,6 +16,7 @@ from murmuration.v1 import graph_pb2, timeline_pb2, tweet_pb2, user_pb2
 from murmuration_server.admin.service import AdminService
 from murmuration_server.cache.cache import Cache
 from murmuration_server.cache.port import CacheStore
+from murmuration_server.eventlog.dead_letters import DeadLetters
 from murmuration_server.eventlog.janitor import OutboxJanitor, OutboxQuota
 from murmuration_server.eventlog.outbox import BucketRule
 from murmuration_server.eventlog.port import EventLog
@@ -128,7 +129,8 @@ def build_serving(ports: ServingPorts, settings: Settings, runtime: Runtime, met
     public.bind(_service(timeline_pb2, "TimelineService"), timeline)
     internal.bind(_service(internal_home, "HomeStateService"), HomeStateService(activity))
 
-    admin = AdminService(users, graph, HomeStateClient(channel), watermark)
+    letters = DeadLetters(ports.log, ports.states, buckets, quota)
+    admin = AdminService(users, graph, HomeStateClient(channel), watermark, letters, ports.keys)
     public.bind(_service(admin_pb2, "AdminService"), admin)
 
     sources_of_events = (ports.users, ports.graph, ports.tweets, ports.states)

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from murmuration.v1 import tweet_pb2 as murmuration_dot_v1_dot_tweet__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n murmuration/admin/v1/admin.proto\x12\x14murmuration.admin.v1\x1a\x1amurmuration/v1/tweet.proto\"~\n\x12ImportGraphRequest\x12\x31\n\x05users\x18\x01 \x03(\x0b\x32\".murmuration.admin.v1.ImportedUser\x12\x35\n\x07\x66ollows\x18\x02 \x03(\x0b\x32$.murmuration.admin.v1.ImportedFollow\"4\n\x0cImportedUser\x12\x0e\n\x06handle\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\"B\n\x0eImportedFollow\x12\x17\n\x0f\x66ollower_handle\x18\x01 \x01(\t\x12\x17\n\x0f\x66ollowee_handle\x18\x02 \x01(\t\"\x81\x01\n\x13ImportGraphResponse\x12\x19\n\rusers_created\x18\x01 \x01(\x03\x42\x02\x30\x01\x12\x17\n\x0busers_found\x18\x02 \x01(\x03\x42\x02\x30\x01\x12\x1b\n\x0f\x66ollows_created\x18\x03 \x01(\x03\x42\x02\x30\x01\x12\x19\n\rfollows_found\x18\x04 \x01(\x03\x42\x02\x30\x01\"-\n\x16RebuildTimelineRequest\x12\x13\n\x07user_id\x18\x01 \x01(\x03\x42\x02\x30\x01\"\x19\n\x17RebuildTimelineResponse\"\x13\n\x11GetBacklogRequest\"\x93\x01\n\x12GetBacklogResponse\x12\x17\n\x0boutbox_rows\x18\x01 \x01(\x03\x42\x02\x30\x01\x12\x30\n\x05lanes\x18\x02 \x03(\x0b\x32!.murmuration.admin.v1.LaneBacklog\x12\x1e\n\x12\x64\x65livered_until_ms\x18\x03 \x01(\x03\x42\x02\x30\x01\x12\x12\n\x06lag_ms\x18\x04 \x01(\x03\x42\x02\x30\x01\"[\n\x0bLaneBacklog\x12\r\n\x05group\x18\x01 \x01(\t\x12\r\n\x05topic\x18\x02 \x01(\t\x12\x13\n\x07records\x18\x03 \x01(\x03\x42\x02\x30\x01\x12\x19\n\roldest_age_ms\x18\x04 \x01(\x03\x42\x02\x30\x01\"W\n\x14SetAuthorModeRequest\x12\x13\n\x07user_id\x18\x01 \x01(\x03\x42\x02\x30\x01\x12*\n\x04mode\x18\x02 \x01(\x0e\x32\x1c.murmuration.v1.DeliveryMode\"C\n\x15SetAuthorModeResponse\x12*\n\x04mode\x18\x01 \x01(\x0e\x32\x1c.murmuration.v1.DeliveryMode2\xaf\x03\n\x0c\x41\x64minService\x12\x64\n\x0bImportGraph\x12(.murmuration.admin.v1.ImportGraphRequest\x1a).murmuration.admin.v1.ImportGraphResponse(\x01\x12n\n\x0fRebuildTimeline\x12,.murmuration.admin.v1.RebuildTimelineRequest\x1a-.murmuration.admin.v1.RebuildTimelineResponse\x12_\n\nGetBacklog\x12\'.murmuration.admin.v1.GetBacklogRequest\x1a(.murmuration.admin.v1.GetBacklogResponse\x12h\n\rSetAuthorMode\x12*.murmuration.admin.v1.SetAuthorModeRequest\x1a+.murmuration.admin.v1.SetAuthorModeResponseB2Z0murmuration.dev/gen/murmuration/admin/v1;adminv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n murmuration/admin/v1/admin.proto\x12\x14murmuration.admin.v1\x1a\x1amurmuration/v1/tweet.proto\"~\n\x12ImportGraphRequest\x12\x31\n\x05users\x18\x01 \x03(\x0b\x32\".murmuration.admin.v1.ImportedUser\x12\x35\n\x07\x66ollows\x18\x02 \x03(\x0b\x32$.murmuration.admin.v1.ImportedFollow\"4\n\x0cImportedUser\x12\x0e\n\x06handle\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\"B\n\x0eImportedFollow\x12\x17\n\x0f\x66ollower_handle\x18\x01 \x01(\t\x12\x17\n\x0f\x66ollowee_handle\x18\x02 \x01(\t\"\x81\x01\n\x13ImportGraphResponse\x12\x19\n\rusers_created\x18\x01 \x01(\x03\x42\x02\x30\x01\x12\x17\n\x0busers_found\x18\x02 \x01(\x03\x42\x02\x30\x01\x12\x1b\n\x0f\x66ollows_created\x18\x03 \x01(\x03\x42\x02\x30\x01\x12\x19\n\rfollows_found\x18\x04 \x01(\x03\x42\x02\x30\x01\"-\n\x16RebuildTimelineRequest\x12\x13\n\x07user_id\x18\x01 \x01(\x03\x42\x02\x30\x01\"\x19\n\x17RebuildTimelineResponse\"\x13\n\x11GetBacklogRequest\"\x93\x01\n\x12GetBacklogResponse\x12\x17\n\x0boutbox_rows\x18\x01 \x01(\x03\x42\x02\x30\x01\x12\x30\n\x05lanes\x18\x02 \x03(\x0b\x32!.murmuration.admin.v1.LaneBacklog\x12\x1e\n\x12\x64\x65livered_until_ms\x18\x03 \x01(\x03\x42\x02\x30\x01\x12\x12\n\x06lag_ms\x18\x04 \x01(\x03\x42\x02\x30\x01\"[\n\x0bLaneBacklog\x12\r\n\x05group\x18\x01 \x01(\t\x12\r\n\x05topic\x18\x02 \x01(\t\x12\x13\n\x07records\x18\x03 \x01(\x03\x42\x02\x30\x01\x12\x19\n\roldest_age_ms\x18\x04 \x01(\x03\x42\x02\x30\x01\"W\n\x14SetAuthorModeRequest\x12\x13\n\x07user_id\x18\x01 \x01(\x03\x42\x02\x30\x01\x12*\n\x04mode\x18\x02 \x01(\x0e\x32\x1c.murmuration.v1.DeliveryMode\"C\n\x15SetAuthorModeResponse\x12*\n\x04mode\x18\x01 \x01(\x0e\x32\x1c.murmuration.v1.DeliveryMode\"\xef\x02\n\nDeadLetter\x12\x16\n\x0e\x64\x65\x61\x64_letter_id\x18\x01 \x01(\t\x12\r\n\x05group\x18\x02 \x01(\t\x12\r\n\x05topic\x18\x03 \x01(\t\x12\x11\n\tpartition\x18\x04 \x01(\x05\x12\x12\n\x06offset\x18\x05 \x01(\x03\x42\x02\x30\x01\x12\x0f\n\x03key\x18\x06 \x01(\x03\x42\x02\x30\x01\x12\x15\n\torigin_ms\x18\x07 \x01(\x03\x42\x02\x30\x01\x12\x0e\n\x06reason\x18\x08 \x01(\t\x12\x18\n\x0cset_aside_ms\x18\t \x01(\x03\x42\x02\x30\x01\x12\x35\n\x05state\x18\n \x01(\x0e\x32&.murmuration.admin.v1.DeadLetter.State\x12\x16\n\nsettled_ms\x18\x0b \x01(\x03\x42\x02\x30\x01\x12\r\n\x05value\x18\x0c \x01(\x0c\"T\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0e\n\nSTATE_OPEN\x10\x01\x12\x11\n\rSTATE_RETRIED\x10\x02\x12\x11\n\rSTATE_DROPPED\x10\x03\"g\n\x16ListDeadLettersRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\r\n\x05group\x18\x03 \x01(\t\x12\x17\n\x0finclude_settled\x18\x04 \x01(\x08\"j\n\x17ListDeadLettersResponse\x12\x36\n\x0c\x64\x65\x61\x64_letters\x18\x01 \x03(\x0b\x32 .murmuration.admin.v1.DeadLetter\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\".\n\x14GetDeadLetterRequest\x12\x16\n\x0e\x64\x65\x61\x64_letter_id\x18\x01 \x01(\t\"N\n\x15GetDeadLetterResponse\x12\x35\n\x0b\x64\x65\x61\x64_letter\x18\x01 \x01(\x0b\x32 .murmuration.admin.v1.DeadLetter\"2\n\x17RetryDeadLettersRequest\x12\x17\n\x0f\x64\x65\x61\x64_letter_ids\x18\x01 \x03(\t\"R\n\x18RetryDeadLettersResponse\x12\x36\n\x0c\x64\x65\x61\x64_letters\x18\x01 \x03(\x0b\x32 .murmuration.admin.v1.DeadLetter\"1\n\x16\x44ropDeadLettersRequest\x12\x17\n\x0f\x64\x65\x61\x64_letter_ids\x18\x01 \x03(\t\"Q\n\x17\x44ropDeadLettersResponse\x12\x36\n\x0c\x64\x65\x61\x64_letters\x18\x01 \x03(\x0b\x32 .murmuration.admin.v1.DeadLetter2\xec\x06\n\x0c\x41\x64minService\x12\x64\n\x0bImportGraph\x12(.murmuration.admin.v1.ImportGraphRequest\x1a).murmuration.admin.v1.ImportGraphResponse(\x01\x12n\n\x0fRebuildTimeline\x12,.murmuration.admin.v1.RebuildTimelineRequest\x1a-.murmuration.admin.v1.RebuildTimelineResponse\x12_\n\nGetBacklog\x12\'.murmuration.admin.v1.GetBacklogRequest\x1a(.murmuration.admin.v1.GetBacklogResponse\x12h\n\rSetAuthorMode\x12*.murmuration.admin.v1.SetAuthorModeRequest\x1a+.murmuration.admin.v1.SetAuthorModeResponse\x12n\n\x0fListDeadLetters\x12,.murmuration.admin.v1.ListDeadLettersRequest\x1a-.murmuration.admin.v1.ListDeadLettersResponse\x12h\n\rGetDeadLetter\x12*.murmuration.admin.v1.GetDeadLetterRequest\x1a+.murmuration.admin.v1.GetDeadLetterResponse\x12q\n\x10RetryDeadLetters\x12-.murmuration.admin.v1.RetryDeadLettersRequest\x1a..murmuration.admin.v1.RetryDeadLettersResponse\x12n\n\x0f\x44ropDeadLetters\x12,.murmuration.admin.v1.DropDeadLettersRequest\x1a-.murmuration.admin.v1.DropDeadLettersResponseB2Z0murmuration.dev/gen/murmuration/admin/v1;adminv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -55,6 +55,16 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LANEBACKLOG'].fields_by_name['oldest_age_ms']._serialized_options = b'0\001'
   _globals['_SETAUTHORMODEREQUEST'].fields_by_name['user_id']._loaded_options = None
   _globals['_SETAUTHORMODEREQUEST'].fields_by_name['user_id']._serialized_options = b'0\001'
+  _globals['_DEADLETTER'].fields_by_name['offset']._loaded_options = None
+  _globals['_DEADLETTER'].fields_by_name['offset']._serialized_options = b'0\001'
+  _globals['_DEADLETTER'].fields_by_name['key']._loaded_options = None
+  _globals['_DEADLETTER'].fields_by_name['key']._serialized_options = b'0\001'
+  _globals['_DEADLETTER'].fields_by_name['origin_ms']._loaded_options = None
+  _globals['_DEADLETTER'].fields_by_name['origin_ms']._serialized_options = b'0\001'
+  _globals['_DEADLETTER'].fields_by_name['set_aside_ms']._loaded_options = None
+  _globals['_DEADLETTER'].fields_by_name['set_aside_ms']._serialized_options = b'0\001'
+  _globals['_DEADLETTER'].fields_by_name['settled_ms']._loaded_options = None
+  _globals['_DEADLETTER'].fields_by_name['settled_ms']._serialized_options = b'0\001'
   _globals['_IMPORTGRAPHREQUEST']._serialized_start=86
   _globals['_IMPORTGRAPHREQUEST']._serialized_end=212
   _globals['_IMPORTEDUSER']._serialized_start=214
@@ -77,6 +87,26 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SETAUTHORMODEREQUEST']._serialized_end=893
   _globals['_SETAUTHORMODERESPONSE']._serialized_start=895
   _globals['_SETAUTHORMODERESPONSE']._serialized_end=962
-  _globals['_ADMINSERVICE']._serialized_start=965
-  _globals['_ADMINSERVICE']._serialized_end=1396
+  _globals['_DEADLETTER']._serialized_start=965
+  _globals['_DEADLETTER']._serialized_end=1332
+  _globals['_DEADLETTER_STATE']._serialized_start=1248
+  _globals['_DEADLETTER_STATE']._serialized_end=1332
+  _globals['_LISTDEADLETTERSREQUEST']._serialized_start=1334
+  _globals['_LISTDEADLETTERSREQUEST']._serialized_end=1437
+  _globals['_LISTDEADLETTERSRESPONSE']._serialized_start=1439
+  _globals['_LISTDEADLETTERSRESPONSE']._serialized_end=1545
+  _globals['_GETDEADLETTERREQUEST']._serialized_start=1547
+  _globals['_GETDEADLETTERREQUEST']._serialized_end=1593
+  _globals['_GETDEADLETTERRESPONSE']._serialized_start=1595
+  _globals['_GETDEADLETTERRESPONSE']._serialized_end=1673
+  _globals['_RETRYDEADLETTERSREQUEST']._serialized_start=1675
+  _globals['_RETRYDEADLETTERSREQUEST']._serialized_end=1725
+  _globals['_RETRYDEADLETTERSRESPONSE']._serialized_start=1727
+  _globals['_RETRYDEADLETTERSRESPONSE']._serialized_end=1809
+  _globals['_DROPDEADLETTERSREQUEST']._serialized_start=1811
+  _globals['_DROPDEADLETTERSREQUEST']._serialized_end=1860
+  _globals['_DROPDEADLETTERSRESPONSE']._serialized_start=1862
+  _globals['_DROPDEADLETTERSRESPONSE']._serialized_end=1943
+  _globals['_ADMINSERVICE']._serialized_start=1946
+  _globals['_ADMINSERVICE']._serialized_end=2822
 # @@protoc_insertion_point(module_scope)

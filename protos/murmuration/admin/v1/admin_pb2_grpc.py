@@ -55,6 +55,26 @@ class AdminServiceStub(object):
                 request_serializer=murmuration_dot_admin_dot_v1_dot_admin__pb2.SetAuthorModeRequest.SerializeToString,
                 response_deserializer=murmuration_dot_admin_dot_v1_dot_admin__pb2.SetAuthorModeResponse.FromString,
                 _registered_method=True)
+        self.ListDeadLetters = channel.unary_unary(
+                '/murmuration.admin.v1.AdminService/ListDeadLetters',
+                request_serializer=murmuration_dot_admin_dot_v1_dot_admin__pb2.ListDeadLettersRequest.SerializeToString,
+                response_deserializer=murmuration_dot_admin_dot_v1_dot_admin__pb2.ListDeadLettersResponse.FromString,
+                _registered_method=True)
+        self.GetDeadLetter = channel.unary_unary(
+                '/murmuration.admin.v1.AdminService/GetDeadLetter',
+                request_serializer=murmuration_dot_admin_dot_v1_dot_admin__pb2.GetDeadLetterRequest.SerializeToString,
+                response_deserializer=murmuration_dot_admin_dot_v1_dot_admin__pb2.GetDeadLetterResponse.FromString,
+                _registered_method=True)
+        self.RetryDeadLetters = channel.unary_unary(
+                '/murmuration.admin.v1.AdminService/RetryDeadLetters',
+                request_serializer=murmuration_dot_admin_dot_v1_dot_admin__pb2.RetryDeadLettersRequest.SerializeToString,
+                response_deserializer=murmuration_dot_admin_dot_v1_dot_admin__pb2.RetryDeadLettersResponse.FromString,
+                _registered_method=True)
+        self.DropDeadLetters = channel.unary_unary(
+                '/murmuration.admin.v1.AdminService/DropDeadLetters',
+                request_serializer=murmuration_dot_admin_dot_v1_dot_admin__pb2.DropDeadLettersRequest.SerializeToString,
+                response_deserializer=murmuration_dot_admin_dot_v1_dot_admin__pb2.DropDeadLettersResponse.FromString,
+                _registered_method=True)
 
 
 class AdminServiceServicer(object):
@@ -89,6 +109,34 @@ class AdminServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListDeadLetters(self, request, context):
+        """Records that a consumer could not handle, the newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetDeadLetter(self, request, context):
+        """One of them, with its bytes.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RetryDeadLetters(self, request, context):
+        """Puts records on their topics again, for all groups that read these. A letter that is settled stays as it is.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DropDeadLetters(self, request, context):
+        """Gives records up. A letter that is settled stays as it is.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AdminServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -111,6 +159,26 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     servicer.SetAuthorMode,
                     request_deserializer=murmuration_dot_admin_dot_v1_dot_admin__pb2.SetAuthorModeRequest.FromString,
                     response_serializer=murmuration_dot_admin_dot_v1_dot_admin__pb2.SetAuthorModeResponse.SerializeToString,
+            ),
+            'ListDeadLetters': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListDeadLetters,
+                    request_deserializer=murmuration_dot_admin_dot_v1_dot_admin__pb2.ListDeadLettersRequest.FromString,
+                    response_serializer=murmuration_dot_admin_dot_v1_dot_admin__pb2.ListDeadLettersResponse.SerializeToString,
+            ),
+            'GetDeadLetter': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetDeadLetter,
+                    request_deserializer=murmuration_dot_admin_dot_v1_dot_admin__pb2.GetDeadLetterRequest.FromString,
+                    response_serializer=murmuration_dot_admin_dot_v1_dot_admin__pb2.GetDeadLetterResponse.SerializeToString,
+            ),
+            'RetryDeadLetters': grpc.unary_unary_rpc_method_handler(
+                    servicer.RetryDeadLetters,
+                    request_deserializer=murmuration_dot_admin_dot_v1_dot_admin__pb2.RetryDeadLettersRequest.FromString,
+                    response_serializer=murmuration_dot_admin_dot_v1_dot_admin__pb2.RetryDeadLettersResponse.SerializeToString,
+            ),
+            'DropDeadLetters': grpc.unary_unary_rpc_method_handler(
+                    servicer.DropDeadLetters,
+                    request_deserializer=murmuration_dot_admin_dot_v1_dot_admin__pb2.DropDeadLettersRequest.FromString,
+                    response_serializer=murmuration_dot_admin_dot_v1_dot_admin__pb2.DropDeadLettersResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -222,6 +290,114 @@ class AdminService(object):
             '/murmuration.admin.v1.AdminService/SetAuthorMode',
             murmuration_dot_admin_dot_v1_dot_admin__pb2.SetAuthorModeRequest.SerializeToString,
             murmuration_dot_admin_dot_v1_dot_admin__pb2.SetAuthorModeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListDeadLetters(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/murmuration.admin.v1.AdminService/ListDeadLetters',
+            murmuration_dot_admin_dot_v1_dot_admin__pb2.ListDeadLettersRequest.SerializeToString,
+            murmuration_dot_admin_dot_v1_dot_admin__pb2.ListDeadLettersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetDeadLetter(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/murmuration.admin.v1.AdminService/GetDeadLetter',
+            murmuration_dot_admin_dot_v1_dot_admin__pb2.GetDeadLetterRequest.SerializeToString,
+            murmuration_dot_admin_dot_v1_dot_admin__pb2.GetDeadLetterResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RetryDeadLetters(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/murmuration.admin.v1.AdminService/RetryDeadLetters',
+            murmuration_dot_admin_dot_v1_dot_admin__pb2.RetryDeadLettersRequest.SerializeToString,
+            murmuration_dot_admin_dot_v1_dot_admin__pb2.RetryDeadLettersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DropDeadLetters(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/murmuration.admin.v1.AdminService/DropDeadLetters',
+            murmuration_dot_admin_dot_v1_dot_admin__pb2.DropDeadLettersRequest.SerializeToString,
+            murmuration_dot_admin_dot_v1_dot_admin__pb2.DropDeadLettersResponse.FromString,
             options,
             channel_credentials,
             insecure,

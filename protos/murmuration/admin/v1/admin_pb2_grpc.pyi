@@ -41,6 +41,14 @@ class AdminServiceStub:
     """What waits to be published and delivered."""
     SetAuthorMode: _grpc.UnaryUnaryMultiCallable[_admin_pb2.SetAuthorModeRequest, _admin_pb2.SetAuthorModeResponse]
     """Pins how an author's next posts are delivered, or lets the follower count decide again."""
+    ListDeadLetters: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ListDeadLettersRequest, _admin_pb2.ListDeadLettersResponse]
+    """Records that a consumer could not handle, the newest first."""
+    GetDeadLetter: _grpc.UnaryUnaryMultiCallable[_admin_pb2.GetDeadLetterRequest, _admin_pb2.GetDeadLetterResponse]
+    """One of them, with its bytes."""
+    RetryDeadLetters: _grpc.UnaryUnaryMultiCallable[_admin_pb2.RetryDeadLettersRequest, _admin_pb2.RetryDeadLettersResponse]
+    """Puts records on their topics again, for all groups that read these. A letter that is settled stays as it is."""
+    DropDeadLetters: _grpc.UnaryUnaryMultiCallable[_admin_pb2.DropDeadLettersRequest, _admin_pb2.DropDeadLettersResponse]
+    """Gives records up. A letter that is settled stays as it is."""
 
 @_typing.type_check_only
 class AdminServiceAsyncStub(AdminServiceStub):
@@ -55,6 +63,14 @@ class AdminServiceAsyncStub(AdminServiceStub):
     """What waits to be published and delivered."""
     SetAuthorMode: _aio.UnaryUnaryMultiCallable[_admin_pb2.SetAuthorModeRequest, _admin_pb2.SetAuthorModeResponse]  # type: ignore[assignment]
     """Pins how an author's next posts are delivered, or lets the follower count decide again."""
+    ListDeadLetters: _aio.UnaryUnaryMultiCallable[_admin_pb2.ListDeadLettersRequest, _admin_pb2.ListDeadLettersResponse]  # type: ignore[assignment]
+    """Records that a consumer could not handle, the newest first."""
+    GetDeadLetter: _aio.UnaryUnaryMultiCallable[_admin_pb2.GetDeadLetterRequest, _admin_pb2.GetDeadLetterResponse]  # type: ignore[assignment]
+    """One of them, with its bytes."""
+    RetryDeadLetters: _aio.UnaryUnaryMultiCallable[_admin_pb2.RetryDeadLettersRequest, _admin_pb2.RetryDeadLettersResponse]  # type: ignore[assignment]
+    """Puts records on their topics again, for all groups that read these. A letter that is settled stays as it is."""
+    DropDeadLetters: _aio.UnaryUnaryMultiCallable[_admin_pb2.DropDeadLettersRequest, _admin_pb2.DropDeadLettersResponse]  # type: ignore[assignment]
+    """Gives records up. A letter that is settled stays as it is."""
 
 class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
     """Operators' calls."""
@@ -90,5 +106,37 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_admin_pb2.SetAuthorModeResponse, _abc.Awaitable[_admin_pb2.SetAuthorModeResponse]]:
         """Pins how an author's next posts are delivered, or lets the follower count decide again."""
+
+    @_abc_1.abstractmethod
+    def ListDeadLetters(
+        self,
+        request: _admin_pb2.ListDeadLettersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.ListDeadLettersResponse, _abc.Awaitable[_admin_pb2.ListDeadLettersResponse]]:
+        """Records that a consumer could not handle, the newest first."""
+
+    @_abc_1.abstractmethod
+    def GetDeadLetter(
+        self,
+        request: _admin_pb2.GetDeadLetterRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.GetDeadLetterResponse, _abc.Awaitable[_admin_pb2.GetDeadLetterResponse]]:
+        """One of them, with its bytes."""
+
+    @_abc_1.abstractmethod
+    def RetryDeadLetters(
+        self,
+        request: _admin_pb2.RetryDeadLettersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.RetryDeadLettersResponse, _abc.Awaitable[_admin_pb2.RetryDeadLettersResponse]]:
+        """Puts records on their topics again, for all groups that read these. A letter that is settled stays as it is."""
+
+    @_abc_1.abstractmethod
+    def DropDeadLetters(
+        self,
+        request: _admin_pb2.DropDeadLettersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.DropDeadLettersResponse, _abc.Awaitable[_admin_pb2.DropDeadLettersResponse]]:
+        """Gives records up. A letter that is settled stays as it is."""
 
 def add_AdminServiceServicer_to_server(servicer: AdminServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"murmuration/events/v1/events.proto\x12\x15murmuration.events.v1\"\xfb\x03\n\x08\x45nvelope\x12\x16\n\x0eschema_version\x18\x01 \x01(\x05\x12\x10\n\x08\x65vent_id\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x13\n\x0btraceparent\x18\x04 \x01(\t\x12\x11\n\torigin_ms\x18\x05 \x01(\x03\x12:\n\x0cuser_created\x18\n \x01(\x0b\x32\".murmuration.events.v1.UserCreatedH\x00\x12<\n\rtweet_created\x18\x0b \x01(\x0b\x32#.murmuration.events.v1.TweetCreatedH\x00\x12<\n\rtweet_deleted\x18\x0c \x01(\x0b\x32#.murmuration.events.v1.TweetDeletedH\x00\x12\x44\n\x11relations_changed\x18\r \x01(\x0b\x32\'.murmuration.events.v1.RelationsChangedH\x00\x12\x44\n\x11rebuild_requested\x18\x0e \x01(\x0b\x32\'.murmuration.events.v1.RebuildRequestedH\x00\x12:\n\x0c\x64\x65livery_job\x18\x0f \x01(\x0b\x32\".murmuration.events.v1.DeliveryJobH\x00\x42\t\n\x07payload\"\x1e\n\x0bUserCreated\x12\x0f\n\x07user_id\x18\x01 \x01(\x03\"T\n\x0cTweetCreated\x12\x10\n\x08tweet_id\x18\x01 \x01(\x03\x12\x11\n\tauthor_id\x18\x02 \x01(\x03\x12\x11\n\tcandidate\x18\x03 \x01(\x0c\x12\x0c\n\x04mode\x18\x04 \x01(\x05\"3\n\x0cTweetDeleted\x12\x10\n\x08tweet_id\x18\x01 \x01(\x03\x12\x11\n\tauthor_id\x18\x02 \x01(\x03\"J\n\x10RelationsChanged\x12\x36\n\x07\x63hanges\x18\x01 \x03(\x0b\x32%.murmuration.events.v1.RelationChange\"\x8c\x02\n\x0eRelationChange\x12\x38\n\x04kind\x18\x01 \x01(\x0e\x32*.murmuration.events.v1.RelationChange.Kind\x12\x0f\n\x07user_id\x18\x02 \x01(\x03\x12\x10\n\x08other_id\x18\x03 \x01(\x03\x12\x0f\n\x07version\x18\x04 \x01(\x03\x12\x10\n\x08standing\x18\x05 \x01(\x08\x12\x14\n\x0chide_reposts\x18\x06 \x01(\x08\x12\x16\n\x0e\x66ollower_shard\x18\x07 \x01(\x05\"L\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x0f\n\x0bKIND_FOLLOW\x10\x01\x12\x0e\n\nKIND_BLOCK\x10\x02\x12\r\n\tKIND_MUTE\x10\x03\"<\n\x10RebuildRequested\x12\x0f\n\x07user_id\x18\x01 \x01(\x03\x12\x17\n\x0frequested_at_ms\x18\x02 \x01(\x03\"K\n\x0b\x44\x65liveryJob\x12\x11\n\tauthor_id\x18\x01 \x01(\x03\x12\x11\n\tcandidate\x18\x02 \x01(\x0c\x12\x16\n\x0e\x66ollower_shard\x18\x03 \x01(\x05\x42\x34Z2murmuration.dev/gen/murmuration/events/v1;eventsv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"murmuration/events/v1/events.proto\x12\x15murmuration.events.v1\"\xfe\x04\n\x08\x45nvelope\x12\x16\n\x0eschema_version\x18\x01 \x01(\x05\x12\x10\n\x08\x65vent_id\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x13\n\x0btraceparent\x18\x04 \x01(\t\x12\x11\n\torigin_ms\x18\x05 \x01(\x03\x12:\n\x0cuser_created\x18\n \x01(\x0b\x32\".murmuration.events.v1.UserCreatedH\x00\x12<\n\rtweet_created\x18\x0b \x01(\x0b\x32#.murmuration.events.v1.TweetCreatedH\x00\x12<\n\rtweet_deleted\x18\x0c \x01(\x0b\x32#.murmuration.events.v1.TweetDeletedH\x00\x12\x44\n\x11relations_changed\x18\r \x01(\x0b\x32\'.murmuration.events.v1.RelationsChangedH\x00\x12\x44\n\x11rebuild_requested\x18\x0e \x01(\x0b\x32\'.murmuration.events.v1.RebuildRequestedH\x00\x12:\n\x0c\x64\x65livery_job\x18\x0f \x01(\x0b\x32\".murmuration.events.v1.DeliveryJobH\x00\x12\x38\n\x0b\x64\x65\x61\x64_letter\x18\x10 \x01(\x0b\x32!.murmuration.events.v1.DeadLetterH\x00\x12G\n\x13\x64\x65\x61\x64_letter_settled\x18\x11 \x01(\x0b\x32(.murmuration.events.v1.DeadLetterSettledH\x00\x42\t\n\x07payload\"\x1e\n\x0bUserCreated\x12\x0f\n\x07user_id\x18\x01 \x01(\x03\"T\n\x0cTweetCreated\x12\x10\n\x08tweet_id\x18\x01 \x01(\x03\x12\x11\n\tauthor_id\x18\x02 \x01(\x03\x12\x11\n\tcandidate\x18\x03 \x01(\x0c\x12\x0c\n\x04mode\x18\x04 \x01(\x05\"3\n\x0cTweetDeleted\x12\x10\n\x08tweet_id\x18\x01 \x01(\x03\x12\x11\n\tauthor_id\x18\x02 \x01(\x03\"J\n\x10RelationsChanged\x12\x36\n\x07\x63hanges\x18\x01 \x03(\x0b\x32%.murmuration.events.v1.RelationChange\"\x8c\x02\n\x0eRelationChange\x12\x38\n\x04kind\x18\x01 \x01(\x0e\x32*.murmuration.events.v1.RelationChange.Kind\x12\x0f\n\x07user_id\x18\x02 \x01(\x03\x12\x10\n\x08other_id\x18\x03 \x01(\x03\x12\x0f\n\x07version\x18\x04 \x01(\x03\x12\x10\n\x08standing\x18\x05 \x01(\x08\x12\x14\n\x0chide_reposts\x18\x06 \x01(\x08\x12\x16\n\x0e\x66ollower_shard\x18\x07 \x01(\x05\"L\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x0f\n\x0bKIND_FOLLOW\x10\x01\x12\x0e\n\nKIND_BLOCK\x10\x02\x12\r\n\tKIND_MUTE\x10\x03\"<\n\x10RebuildRequested\x12\x0f\n\x07user_id\x18\x01 \x01(\x03\x12\x17\n\x0frequested_at_ms\x18\x02 \x01(\x03\"K\n\x0b\x44\x65liveryJob\x12\x11\n\tauthor_id\x18\x01 \x01(\x03\x12\x11\n\tcandidate\x18\x02 \x01(\x0c\x12\x16\n\x0e\x66ollower_shard\x18\x03 \x01(\x05\"\xa2\x01\n\nDeadLetter\x12\r\n\x05group\x18\x01 \x01(\t\x12\r\n\x05topic\x18\x02 \x01(\t\x12\x11\n\tpartition\x18\x03 \x01(\x05\x12\x0e\n\x06offset\x18\x04 \x01(\x03\x12\x0b\n\x03key\x18\x05 \x01(\x03\x12\x11\n\torigin_ms\x18\x06 \x01(\x03\x12\r\n\x05value\x18\x07 \x01(\x0c\x12\x0e\n\x06reason\x18\x08 \x01(\t\x12\x14\n\x0cset_aside_ms\x18\t \x01(\x03\"\xb8\x01\n\x11\x44\x65\x61\x64LetterSettled\x12\x16\n\x0e\x64\x65\x61\x64_letter_id\x18\x01 \x01(\t\x12\x39\n\x03how\x18\x02 \x01(\x0e\x32,.murmuration.events.v1.DeadLetterSettled.How\x12\x12\n\nsettled_ms\x18\x03 \x01(\x03\"<\n\x03How\x12\x13\n\x0fHOW_UNSPECIFIED\x10\x00\x12\x0f\n\x0bHOW_RETRIED\x10\x01\x12\x0f\n\x0bHOW_DROPPED\x10\x02\x42\x34Z2murmuration.dev/gen/murmuration/events/v1;eventsv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,21 +33,27 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'Z2murmuration.dev/gen/murmuration/events/v1;eventsv1'
   _globals['_ENVELOPE']._serialized_start=62
-  _globals['_ENVELOPE']._serialized_end=569
-  _globals['_USERCREATED']._serialized_start=571
-  _globals['_USERCREATED']._serialized_end=601
-  _globals['_TWEETCREATED']._serialized_start=603
-  _globals['_TWEETCREATED']._serialized_end=687
-  _globals['_TWEETDELETED']._serialized_start=689
-  _globals['_TWEETDELETED']._serialized_end=740
-  _globals['_RELATIONSCHANGED']._serialized_start=742
-  _globals['_RELATIONSCHANGED']._serialized_end=816
-  _globals['_RELATIONCHANGE']._serialized_start=819
-  _globals['_RELATIONCHANGE']._serialized_end=1087
-  _globals['_RELATIONCHANGE_KIND']._serialized_start=1011
-  _globals['_RELATIONCHANGE_KIND']._serialized_end=1087
-  _globals['_REBUILDREQUESTED']._serialized_start=1089
-  _globals['_REBUILDREQUESTED']._serialized_end=1149
-  _globals['_DELIVERYJOB']._serialized_start=1151
-  _globals['_DELIVERYJOB']._serialized_end=1226
+  _globals['_ENVELOPE']._serialized_end=700
+  _globals['_USERCREATED']._serialized_start=702
+  _globals['_USERCREATED']._serialized_end=732
+  _globals['_TWEETCREATED']._serialized_start=734
+  _globals['_TWEETCREATED']._serialized_end=818
+  _globals['_TWEETDELETED']._serialized_start=820
+  _globals['_TWEETDELETED']._serialized_end=871
+  _globals['_RELATIONSCHANGED']._serialized_start=873
+  _globals['_RELATIONSCHANGED']._serialized_end=947
+  _globals['_RELATIONCHANGE']._serialized_start=950
+  _globals['_RELATIONCHANGE']._serialized_end=1218
+  _globals['_RELATIONCHANGE_KIND']._serialized_start=1142
+  _globals['_RELATIONCHANGE_KIND']._serialized_end=1218
+  _globals['_REBUILDREQUESTED']._serialized_start=1220
+  _globals['_REBUILDREQUESTED']._serialized_end=1280
+  _globals['_DELIVERYJOB']._serialized_start=1282
+  _globals['_DELIVERYJOB']._serialized_end=1357
+  _globals['_DEADLETTER']._serialized_start=1360
+  _globals['_DEADLETTER']._serialized_end=1522
+  _globals['_DEADLETTERSETTLED']._serialized_start=1525
+  _globals['_DEADLETTERSETTLED']._serialized_end=1709
+  _globals['_DEADLETTERSETTLED_HOW']._serialized_start=1649
+  _globals['_DEADLETTERSETTLED_HOW']._serialized_end=1709
 # @@protoc_insertion_point(module_scope)

@@ -36,6 +36,8 @@ class Envelope(_message.Message):
     RELATIONS_CHANGED_FIELD_NUMBER: _builtins.int
     REBUILD_REQUESTED_FIELD_NUMBER: _builtins.int
     DELIVERY_JOB_FIELD_NUMBER: _builtins.int
+    DEAD_LETTER_FIELD_NUMBER: _builtins.int
+    DEAD_LETTER_SETTLED_FIELD_NUMBER: _builtins.int
     schema_version: _builtins.int
     """Grows when a payload changes in a way that old consumers cannot read."""
     event_id: _builtins.str
@@ -57,6 +59,10 @@ class Envelope(_message.Message):
     def rebuild_requested(self) -> Global___RebuildRequested: ...
     @_builtins.property
     def delivery_job(self) -> Global___DeliveryJob: ...
+    @_builtins.property
+    def dead_letter(self) -> Global___DeadLetter: ...
+    @_builtins.property
+    def dead_letter_settled(self) -> Global___DeadLetterSettled: ...
     def __init__(
         self,
         *,
@@ -71,12 +77,14 @@ class Envelope(_message.Message):
         relations_changed: Global___RelationsChanged | None = ...,
         rebuild_requested: Global___RebuildRequested | None = ...,
         delivery_job: Global___DeliveryJob | None = ...,
+        dead_letter: Global___DeadLetter | None = ...,
+        dead_letter_settled: Global___DeadLetterSettled | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["delivery_job", b"delivery_job", "payload", b"payload", "rebuild_requested", b"rebuild_requested", "relations_changed", b"relations_changed", "tweet_created", b"tweet_created", "tweet_deleted", b"tweet_deleted", "user_created", b"user_created"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["dead_letter", b"dead_letter", "dead_letter_settled", b"dead_letter_settled", "delivery_job", b"delivery_job", "payload", b"payload", "rebuild_requested", b"rebuild_requested", "relations_changed", b"relations_changed", "tweet_created", b"tweet_created", "tweet_deleted", b"tweet_deleted", "user_created", b"user_created"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["delivery_job", b"delivery_job", "event_id", b"event_id", "origin_ms", b"origin_ms", "payload", b"payload", "rebuild_requested", b"rebuild_requested", "relations_changed", b"relations_changed", "request_id", b"request_id", "schema_version", b"schema_version", "traceparent", b"traceparent", "tweet_created", b"tweet_created", "tweet_deleted", b"tweet_deleted", "user_created", b"user_created"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dead_letter", b"dead_letter", "dead_letter_settled", b"dead_letter_settled", "delivery_job", b"delivery_job", "event_id", b"event_id", "origin_ms", b"origin_ms", "payload", b"payload", "rebuild_requested", b"rebuild_requested", "relations_changed", b"relations_changed", "request_id", b"request_id", "schema_version", b"schema_version", "traceparent", b"traceparent", "tweet_created", b"tweet_created", "tweet_deleted", b"tweet_deleted", "user_created", b"user_created"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_payload: _TypeAlias = _typing.Literal["user_created", "tweet_created", "tweet_deleted", "relations_changed", "rebuild_requested", "delivery_job"]  # noqa: Y015
+    _WhichOneofReturnType_payload: _TypeAlias = _typing.Literal["user_created", "tweet_created", "tweet_deleted", "relations_changed", "rebuild_requested", "delivery_job", "dead_letter", "dead_letter_settled"]  # noqa: Y015
     _WhichOneofArgType_payload: _TypeAlias = _typing.Literal["payload", b"payload"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_payload) -> _WhichOneofReturnType_payload | None: ...
 
@@ -278,3 +286,96 @@ class DeliveryJob(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DeliveryJob: _TypeAlias = DeliveryJob  # noqa: Y015
+
+@_typing.final
+class DeadLetter(_message.Message):
+    """A record that a group could not handle and set aside: on the topic dead-letters."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GROUP_FIELD_NUMBER: _builtins.int
+    TOPIC_FIELD_NUMBER: _builtins.int
+    PARTITION_FIELD_NUMBER: _builtins.int
+    OFFSET_FIELD_NUMBER: _builtins.int
+    KEY_FIELD_NUMBER: _builtins.int
+    ORIGIN_MS_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    SET_ASIDE_MS_FIELD_NUMBER: _builtins.int
+    group: _builtins.str
+    topic: _builtins.str
+    """Where the record lay."""
+    partition: _builtins.int
+    offset: _builtins.int
+    key: _builtins.int
+    origin_ms: _builtins.int
+    value: _builtins.bytes
+    """Its bytes, which need not be an Envelope."""
+    reason: _builtins.str
+    """What failed, at most 500 characters."""
+    set_aside_ms: _builtins.int
+    def __init__(
+        self,
+        *,
+        group: _builtins.str = ...,
+        topic: _builtins.str = ...,
+        partition: _builtins.int = ...,
+        offset: _builtins.int = ...,
+        key: _builtins.int = ...,
+        origin_ms: _builtins.int = ...,
+        value: _builtins.bytes = ...,
+        reason: _builtins.str = ...,
+        set_aside_ms: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["group", b"group", "key", b"key", "offset", b"offset", "origin_ms", b"origin_ms", "partition", b"partition", "reason", b"reason", "set_aside_ms", b"set_aside_ms", "topic", b"topic", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeadLetter: _TypeAlias = DeadLetter  # noqa: Y015
+
+@_typing.final
+class DeadLetterSettled(_message.Message):
+    """What became of a dead letter: on the topic dead-letters, behind it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _How:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _HowEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[DeadLetterSettled._How.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        HOW_UNSPECIFIED: DeadLetterSettled._How.ValueType  # 0
+        HOW_RETRIED: DeadLetterSettled._How.ValueType  # 1
+        """The record was put on its topic again."""
+        HOW_DROPPED: DeadLetterSettled._How.ValueType  # 2
+
+    class How(_How, metaclass=_HowEnumTypeWrapper): ...
+    HOW_UNSPECIFIED: DeadLetterSettled.How.ValueType  # 0
+    HOW_RETRIED: DeadLetterSettled.How.ValueType  # 1
+    """The record was put on its topic again."""
+    HOW_DROPPED: DeadLetterSettled.How.ValueType  # 2
+
+    DEAD_LETTER_ID_FIELD_NUMBER: _builtins.int
+    HOW_FIELD_NUMBER: _builtins.int
+    SETTLED_MS_FIELD_NUMBER: _builtins.int
+    dead_letter_id: _builtins.str
+    """group/topic/partition/offset of the letter."""
+    how: Global___DeadLetterSettled.How.ValueType
+    settled_ms: _builtins.int
+    def __init__(
+        self,
+        *,
+        dead_letter_id: _builtins.str = ...,
+        how: Global___DeadLetterSettled.How.ValueType = ...,
+        settled_ms: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dead_letter_id", b"dead_letter_id", "how", b"how", "settled_ms", b"settled_ms"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeadLetterSettled: _TypeAlias = DeadLetterSettled  # noqa: Y015
