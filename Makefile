@@ -10,6 +10,7 @@ export PYTHON
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .PHONY: help venv demo up bench results test test-stack test-clients faults prove lint format generate constraints clean
+.PHONY: help venv demo up load bench test test-stack prove lint format generate constraints clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -27,6 +28,9 @@ demo: venv ## one minute that shows what it does, and that it is right (ARGS=--h
 
 up: venv ## the whole backend on this machine, data in one folder (ARGS=--help)
 	@$(BIN)/murmurd up $(ARGS)
+
+load: venv ## two minutes of load on a system of its own; each answer is looked at (ARGS=--help)
+	@$(BIN)/python -m loadtest $(ARGS)
 
 bench: venv ## every figure of docs/results.md, measured anew in at most 15 minutes (ARGS=--help)
 	@$(BIN)/python -m benchmarks $(ARGS)

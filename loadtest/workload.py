@@ -36,14 +36,15 @@ class Action(StrEnum):
     REFRESH = "refresh"  # what is newer than the newest that the reader has seen
     WALK = "walk"  # a home page by page, to Mix.walk_pages
     POST = "post"
-    REPLY = "reply"  # to something in the actor's home
-    REPOST = "repost"  # of something in the actor's home
-    DELETE = "delete"  # of a post made before, by whoever made it
+    REPLY = "reply"  # to something that somebody has seen lately
+    REPOST = "repost"  # of something that somebody has seen lately
+    DELETE = "delete"  # a post, and its deletion
     FOLLOW = "follow"  # of Step.other
     UNFOLLOW = "unfollow"  # of somebody in the actor's home
 
 
 WRITES = frozenset({Action.POST, Action.REPLY, Action.REPOST, Action.DELETE})
+_POSTS = frozenset({Action.POST, Action.DELETE})
 
 
 @dataclass(frozen=True)
@@ -111,12 +112,13 @@ MIXES: Mapping[str, Mix] = MappingProxyType(
 @dataclass(frozen=True, slots=True)
 class Step:
     """think_seconds: from the intended beginning of the step before to that of this one, however long that one took.
-    actor: the session's reader, or for a write its author. other: whom a FOLLOW follows."""
+    actor: the session's reader, or for a write its author. other: whom a FOLLOW follows. text: of what is written."""
 
     think_seconds: float
     action: Action
     actor: int
     other: int = 0
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +209,8 @@ class Stream:
         action, think = self.action(), self.think_seconds()
         actor = self.author() if action in WRITES else reader
         other = self._somebody_but(reader) if action is Action.FOLLOW else 0
-        return Step(think, action, actor, other)
+        text = self.reply_text() if action is Action.REPLY else self.post_text() if action in _POSTS else ""
+        return Step(think, action, actor, other, text)
 
     def _somebody_but(self, reader: int) -> int:
         while (author := self.author()) == reader:
