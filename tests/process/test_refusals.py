@@ -4,38 +4,18 @@ from __future__ import annotations
 
 import socket
 import sqlite3
-import subprocess
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from murmuration_client import Client
-from tests.process.running import Server, command, environment, processes_of
+from tests.process.refusals import Refusal, refused
+from tests.process.running import Server
 
-GIVE_UP_SECONDS = 40
 SERVED, WORKED = "tweets", "log"
 """A file that the serving process writes and one that the worker does."""
-
-
-@dataclass
-class Refusal:
-    """What `murmurd up` said and did that could not start."""
-
-    status: int
-    said: str
-    printed: str
-
-    def says(self, *parts: str) -> None:
-        assert self.status == 1, (self.status, self.said)
-        assert self.said.startswith("murmurd: "), self.said
-        assert len(self.said.splitlines()) == 1, self.said
-        assert "Traceback" not in self.said
-        assert "ready" not in self.printed
-        for part in parts:
-            assert part in self.said
 
 
 Up = Callable[..., Refusal]
@@ -48,22 +28,7 @@ def data(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def up(data: Path) -> Up:
-    def run(*options: str, settings: Mapping[str, object] | None = None, data: Path = data) -> Refusal:
-        for option in ("--port", "--metrics-port"):
-            options = options if option in options else (*options, option, "0")
-        others = processes_of(data)
-        done = subprocess.run(
-            command(data, "--json", *options),
-            env=environment(settings or {}),
-            capture_output=True,
-            text=True,
-            timeout=GIVE_UP_SECONDS,
-            check=False,
-        )
-        assert processes_of(data) == others
-        return Refusal(done.returncode, done.stderr.strip(), done.stdout)
-
-    return run
+    return lambda *options, settings=None, data=data: refused(data, *options, settings=settings)
 
 
 def _config(tmp_path: Path, text: str) -> tuple[str, str]:
