@@ -18,7 +18,13 @@ from tests.process.running import Api, Server, samples, scrape, texts_at_home, u
 
 ROLES = ("serving", "worker")
 ONLY_AFTER_ERRORS = {"murmuration_dead_letters", "murmuration_worker_errors"}
-ONLY_DISTRIBUTED = {"murmuration_cache_node_changes", "murmuration_cache_node_failures"}
+ONLY_DISTRIBUTED = {
+    "murmuration_cache_node_changes",
+    "murmuration_cache_node_failures",
+    "murmuration_cql_failures",
+    "murmuration_cql_fallbacks",
+    "murmuration_cql_seconds",
+}
 LANES = {envelope.SMALL_LANE, envelope.LARGE_LANE}
 TOPICS = LANES | {envelope.TWEETS, envelope.RELATIONS, envelope.REBUILDS, envelope.USERS, envelope.DEAD_LETTERS}
 METHODS = {
