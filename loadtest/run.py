@@ -26,7 +26,8 @@ from murmuration_client import Client, MurmurationError
 RESULTS = CHECKOUT / "loadtest" / "results" / "latest"
 WEB_HOST, WEB_PORT = "127.0.0.1", "8089"
 CALL_SECONDS = 20.0
-CEILING_SECONDS = 8
+LEAST_CEILING_SECONDS, MOST_CEILING_SECONDS, CEILING_SHARE = 3, 8, 0.1
+"""The ceiling is measured for this share of the load's time, within these bounds."""
 CEILING_USERS = 16
 SPARE_SECONDS = 60.0
 """For Locust to start, to make the graph, and to end."""
@@ -136,11 +137,12 @@ def _play(target: str, options: Options, screen: Screen) -> dict[str, Any]:
 
 def _ceiling(page: bytes, options: Options) -> dict[str, Any]:
     (options.out / "ceiling.json").unlink(missing_ok=True)
-    words = ["--headless", "--users", str(CEILING_USERS), "--spawn-rate", "100", "--run-time", f"{CEILING_SECONDS}s"]
+    seconds = round(min(max(options.load.seconds * CEILING_SHARE, LEAST_CEILING_SECONDS), MOST_CEILING_SECONDS))
+    words = ["--headless", "--users", str(CEILING_USERS), "--spawn-rate", "100", "--run-time", f"{seconds}s"]
     if options.processes > 1:
         words += ["--processes", str(options.processes)]
     with bare_server(page, options.out) as target, locust("ceiling.py", target, words, options.out) as process:
-        process.wait(CEILING_SECONDS + SPARE_SECONDS)
+        process.wait(seconds + SPARE_SECONDS)
     return _read(options.out / "ceiling.json", options.out / "ceiling.log")
 
 

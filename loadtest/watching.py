@@ -11,7 +11,7 @@ from loadtest.checks import NOT_DELIVERED, Wrong, check_items
 from loadtest.crowd import Crowd
 from murmuration.v1 import timeline_pb2, tweet_pb2
 
-FOLLOWERS = 2
+FOLLOWERS = 3
 """Watched for each post."""
 PAGE_SIZE = 100
 FIRST_PAUSE_SECONDS, MOST_PAUSE_SECONDS, PAUSE_GROWTH = 0.02, 0.5, 1.5
