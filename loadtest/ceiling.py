@@ -54,6 +54,6 @@ def begin(environment: Environment, **_: Any) -> None:
 @events.quitting.add_listener
 def tell(environment: Environment, **_: Any) -> None:
     report: str = getattr(environment.parsed_options, "report", "")
-    if report and not isinstance(environment.runner, WorkerRunner):
+    if report and environment.runner and not isinstance(environment.runner, WorkerRunner):
         path = Path(report) / "ceiling.json"
-        path.write_text(json.dumps(summarize(environment.stats).as_dict(), indent=2))
+        path.write_text(json.dumps(summarize(environment.runner).as_dict(), indent=2))

@@ -56,7 +56,7 @@ class Generator:
 
     def __init__(self, settings: LoadSettings, environment: Environment) -> None:
         patch_grpc()
-        self._settings = settings
+        self._settings, self._environment = settings, environment
         self._workload = Workload(settings.make_graph(), settings.mix, settings.seed)
         self._record = Recorder(environment)
         self._pool = Pool(MOST_WATCHES)
@@ -84,5 +84,12 @@ class Generator:
     def _spawn(self, watch: Callable[[], None]) -> bool:
         if self._pool.full():
             return False
-        self._pool.spawn(watch)
+        self._pool.spawn(self._guarded, watch)
         return True
+
+    def _guarded(self, watch: Callable[[], None]) -> None:
+        """What a watch raises is an error of the generator, and is counted like that of a player."""
+        try:
+            watch()
+        except Exception as error:
+            self._environment.events.user_error.fire(user_instance=None, exception=error, tb=error.__traceback__)

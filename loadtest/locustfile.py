@@ -17,7 +17,7 @@ import gevent
 from locust import LoadTestShape, User, constant, events, task
 from locust.env import Environment
 from locust.exception import StopUser
-from locust.runners import MasterRunner, WorkerRunner
+from locust.runners import MasterRunner, Runner, WorkerRunner
 
 from loadtest import settings as defaults
 from loadtest.crowd import Share
@@ -107,7 +107,7 @@ def prepare(environment: Environment, **_: Any) -> None:
         Process.share = Share()
         report: str = getattr(environment.parsed_options, "report", "")
         if report:
-            gevent.spawn(_tell_progress, environment, Path(report) / "progress.jsonl")
+            gevent.spawn(_tell_progress, runner, Path(report) / "progress.jsonl")
 
 
 @events.test_start.add_listener
@@ -130,9 +130,9 @@ def end(environment: Environment, **_: Any) -> None:  # noqa: ARG001
 @events.quitting.add_listener
 def judge(environment: Environment, **_: Any) -> None:
     """A run with a finding ends with status 1, and says what it was in one sentence."""
-    if isinstance(environment.runner, WorkerRunner):
+    if environment.runner is None or isinstance(environment.runner, WorkerRunner):
         return
-    summary = summarize(environment.stats)
+    summary = summarize(environment.runner)
     failure = summary.failure()
     environment.process_exit_code = 1 if failure else 0
     report: str = getattr(environment.parsed_options, "report", "")
@@ -146,13 +146,13 @@ def _take_share(environment: Environment, msg: Any, **_: Any) -> None:  # noqa: 
     Process.share = Share(msg.data["index"], msg.data["of"])
 
 
-def _tell_progress(environment: Environment, path: Path) -> None:
+def _tell_progress(runner: Runner, path: Path) -> None:
     """A line a second: what a program that runs this may show meanwhile."""
     with path.open("w", buffering=1) as file:
         while True:
-            summary, runner = summarize(environment.stats), environment.runner
+            summary = summarize(runner)
             line = {
-                "people": runner.user_count if runner else 0,
+                "people": runner.user_count,
                 "calls": summary.calls,
                 "wrong": summary.wrong,
                 "failed": sum(finding.count for finding in summary.findings if not finding.wrong),

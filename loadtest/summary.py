@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 
-from locust.stats import RequestStats, StatsEntry
+from locust.runners import Runner
+from locust.stats import StatsEntry
 
 from loadtest.calls import CALL, VISIBLE
 from loadtest.checks import Wrong
 
 MOST_FAILED = 0.01
 """Of a row's calls; above, the run has failed."""
+_REPR = re.compile(r"""^\w+\((['"])(.*)\1\)$""")
 
 
 @dataclass(frozen=True)
@@ -41,8 +44,12 @@ class Finding:
 
 @dataclass
 class Summary:
+    """generator_errors: exceptions in the generator's own code; a run with any says nothing."""
+
     rows: list[Row] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+
+    generator_errors: int = 0
 
     @property
     def wrong(self) -> int:
@@ -56,6 +63,8 @@ class Summary:
         """Why the run has failed, in one sentence; empty if it has not."""
         if self.wrong:
             return f"Promises were broken {self.wrong} times."
+        if self.generator_errors:
+            return f"The generator itself has failed {self.generator_errors} times; its log says where."
         if not self.calls:
             return "Not one call was made."
         for row in self.rows:
@@ -67,18 +76,21 @@ class Summary:
         return {
             "calls": self.calls,
             "wrong": self.wrong,
+            "generator_errors": self.generator_errors,
             "rows": [asdict(row) for row in self.rows],
             "findings": [asdict(finding) for finding in self.findings],
         }
 
 
-def summarize(stats: RequestStats) -> Summary:
+def summarize(runner: Runner) -> Summary:
+    """Of all processes, if this one is their master."""
     findings = [
         Finding(error.name, _words(error.error), error.occurrences, _is_wrong(error.error))
-        for error in stats.errors.values()
+        for error in runner.stats.errors.values()
     ]
     findings.sort(key=lambda finding: (not finding.wrong, finding.row))
-    return Summary(_rows(stats.entries.values()), findings)
+    errors = sum(int(raised["count"]) for raised in runner.exceptions.values())
+    return Summary(_rows(runner.stats.entries.values()), findings, errors)
 
 
 def _rows(entries: Iterable[StatsEntry]) -> list[Row]:
@@ -102,10 +114,9 @@ def _rows(entries: Iterable[StatsEntry]) -> list[Row]:
 
 
 def _is_wrong(error: object) -> bool:
-    """Workers send errors as their repr."""
+    """An exception of this process, or the repr of a worker's."""
     return isinstance(error, Wrong) or str(error).startswith(f"{Wrong.__name__}(")
 
 
 def _words(error: object) -> str:
-    text = str(error)
-    return text.partition("(")[2].removesuffix(")").strip("'\"") if "(" in text else text
+    return _REPR.sub(r"\2", error) if isinstance(error, str) else str(error)

@@ -17,6 +17,10 @@ from tests.docs.running import Running, running
 NOT_RUN = {
     "sudo apt install git make python3-venv": "changes the machine; .ci/run installs these where they are missing",
     "make demo": "takes a minute, and has a test of its own",
+    "make load": "takes two minutes; tests/loadtest runs a short one",
+    "make load ARGS='--mix celebrity-storm --shape spike --rate 300 --seconds 60'": "as above",
+    "make load ARGS='--processes 2 --json'": "as above",
+    "make load ARGS='--web'": "serves until it is ended",
     "make test": "it is what runs this",
     "make venv": "it has made the environment in which this runs",
     "make lint": ".ci/run runs it",
