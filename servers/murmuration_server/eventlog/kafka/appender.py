@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
@@ -20,15 +20,14 @@ POLL_SECONDS = 0.1
 CLOSE_SECONDS = 5.0
 
 
-@dataclass(frozen=True, slots=True)
-class Sending:
+class Sending(NamedTuple):
     """`topic` as the cluster knows it."""
 
     topic: str
     partition: int
     key: bytes
-    headers: Headers = field(default_factory=list)
-    value: bytes = b""
+    value: bytes
+    headers: Headers
 
 
 class _Appended:
@@ -62,15 +61,8 @@ class Appender:
         appended = _Appended(len(records), self._runtime.event())
         producer = self._running()
         try:
-            for record in records:
-                producer.produce(
-                    record.topic,
-                    record.value,
-                    record.key,
-                    record.partition,
-                    appended.answered,
-                    headers=record.headers,
-                )
+            for topic, partition, key, value, headers in records:
+                producer.produce(topic, value, key, partition, appended.answered, headers=headers)
         except BufferError:
             raise Overloaded("the queue of records for the log", retry_after=1.0) from None
         except KafkaException as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import struct
-from typing import Any
+from typing import Any, cast
 
 from confluent_kafka import KafkaError, KafkaException, Message
 from confluent_kafka.admin import AdminClient
@@ -84,20 +84,21 @@ def encode(record: NewRecord) -> tuple[bytes, Headers]:
     return _LONG.pack(record.key), [(ORIGIN_HEADER, _LONG.pack(record.origin_ms))]
 
 
-def decode(topic: str, message: Message) -> Record:
-    """`topic` as the port knows it. What somebody else put there without key or origin is read as 0."""
-    return Record(
-        topic,
-        message.partition() or 0,
-        message.offset() or 0,
-        _long(message.key()),
-        _long(dict(message.headers() or ()).get(ORIGIN_HEADER)),
-        message.value() or b"",
-    )
+def decode(place: Place, message: Message) -> Record:
+    """What somebody else put there without key or origin is read as 0."""
+    origin = 0
+    for name, raw in cast("Headers", message.headers() or ()):
+        if name == ORIGIN_HEADER:
+            origin = _long(raw)
+    return Record(place[0], place[1], message.offset() or 0, _long(message.key()), origin, message.value() or b"")
 
 
 def _long(raw: object) -> int:
-    return int(_LONG.unpack(raw)[0]) if isinstance(raw, bytes) and len(raw) == _LONG.size else 0
+    try:
+        number: int = _LONG.unpack(raw)[0]  # type: ignore[arg-type]
+    except (struct.error, TypeError):
+        return 0
+    return number
 
 
 def _note(error: KafkaError) -> None:

@@ -45,7 +45,7 @@ class KafkaEventLog:
     ) -> None:
         """Positions move when the records are there, and never before. If the process dies in between, the records
         come twice."""
-        self._appender.append(call, [self._sending(call, record) for record in records])
+        self._appender.append(call, self._sendings(call, records))
         if consumed is not None:
             self._commit(call, *consumed)
         if relayed is not None:
@@ -78,9 +78,15 @@ class KafkaEventLog:
         self._appender.close()
         self._reader.close()
 
-    def _sending(self, call: Call, record: NewRecord) -> Sending:
-        partition = partition_of(record.key, self._topics.partitions(call, record.topic))
-        return Sending(self._clients.name(record.topic), partition, *encode(record), record.value)
+    def _sendings(self, call: Call, records: Sequence[NewRecord]) -> list[Sending]:
+        topics = {record.topic for record in records}
+        known = {topic: (self._clients.name(topic), self._topics.partitions(call, topic)) for topic in topics}
+        sendings = []
+        for record in records:
+            name, partitions = known[record.topic]
+            key, headers = encode(record)
+            sendings.append(Sending(name, partition_of(record.key, partitions), key, record.value, headers))
+        return sendings
 
     def _commit(self, call: Call, group: str, records: Sequence[Record]) -> None:
         for member in self._members:

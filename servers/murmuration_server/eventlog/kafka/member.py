@@ -36,6 +36,8 @@ class Member:
         self._clients, self._known_topics, self._runtime = clients, topics, runtime
         self.group, self._topics = group, tuple(names)
         self._consumer: Consumer | None = None
+        self._places: dict[tuple[str | None, int | None], Place] = {}
+        """Of the partitions that are ours, by the names of the cluster."""
         self._fetched: dict[Place, deque[Record]] = {}
         self._done: dict[Place, int] = {}
         self._unmarked: set[Place] = set()
@@ -132,10 +134,14 @@ class Member:
         if error is not None:
             raise unavailable(error)
         self._broken = False
-        place = self._place(message.topic() or "", message.partition() or 0)
-        fetched = self._fetched.get(place)
-        if fetched is not None and (not fetched or fetched[-1].offset < (message.offset() or 0)):
-            fetched.append(decode(place[0], message))
+        place = self._places.get((message.topic(), message.partition()))
+        if place is None:
+            # On its way while its partition got another owner.
+            return
+        fetched = self._fetched[place]
+        record = decode(place, message)
+        if not fetched or fetched[-1].offset < record.offset:
+            fetched.append(record)
 
     def _mark_beginnings(self, call: Call, consumer: Consumer) -> None:
         """Where nothing was ever committed, commits the beginning: others see from then on what this group lacks."""
@@ -192,6 +198,7 @@ class Member:
     def _assigned(self, places: list[TopicPartition]) -> None:
         for at in places:
             place = self._place(at.topic, at.partition)
+            self._places[at.topic, at.partition] = place
             self._fetched[place], self._done[place] = deque(), 0
             self._unmarked.add(place)
 
@@ -199,6 +206,7 @@ class Member:
         """What was fetched of them is somebody else's work now."""
         for at in places:
             place = self._place(at.topic, at.partition)
+            self._places.pop((at.topic, at.partition), None)
             self._fetched.pop(place, None)
             self._done.pop(place, None)
             self._unmarked.discard(place)

@@ -40,7 +40,7 @@ class Positions:
         self._topics.ensure(call, [RELAY_POSITIONS])
         value = json.dumps([position.source, position.open_from, position.tails]).encode()
         name = self._clients.name(RELAY_POSITIONS)
-        self._appender.append(call, [Sending(name, 0, position.source.encode(), value=value)])
+        self._appender.append(call, [Sending(name, 0, position.source.encode(), value, [])])
 
     def last(self, call: Call, source: str) -> RelayPosition | None:
         """All that was stored before this call began is seen. Raises `Unavailable`."""

@@ -75,7 +75,7 @@ class Reader:
                         continue
                     end = spans[place][1]
                     if error is None and (message.offset() or 0) < end:
-                        got[place].append(decode(place[0], message))
+                        got[place].append(decode(place, message))
                     if error is not None or len(got[place]) == limit or (message.offset() or 0) + 1 >= end:
                         open_places.discard(place)
                         consumer.pause([self._at(place, 0)])
