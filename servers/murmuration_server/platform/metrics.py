@@ -22,6 +22,9 @@ class Metrics:
         self.relayed = self._counter("relayed", "Events published from outboxes to the log.", "source")
         self.outbox_rows = self._gauge("outbox_rows", "Acked events not yet on the log.", "source")
         self.log_backlog = self._gauge("log_backlog", "Records a group has not committed.", "group", "topic")
+        self.log_lag_seconds = self._gauge(
+            "log_lag_seconds", "Age of the oldest record that a group has not committed.", "group", "topic"
+        )
         self.delivery_lag_seconds = self._gauge("delivery_lag_seconds", "How far delivery is behind acks.")
         self.dead_letters = self._counter("dead_letters", "Records set aside as poison.", "group")
         self.home_reads = self._counter("home_reads", "Home pages served.", "state")

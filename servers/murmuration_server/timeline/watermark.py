@@ -46,10 +46,18 @@ class Watermark:
         return self._last
 
     def run_once(self, call: Call) -> bool:
-        self._last = self.measure(call)
-        self._metrics.delivery_lag_seconds.set(self._last.lag_ms / 1000)
+        try:
+            self._last = self.measure(call)
+        finally:
+            # Also where the log does not answer: all that time nothing is known to be delivered.
+            if self._last.until_ms:
+                behind_ms = self._runtime.now_ms() - self._last.until_ms
+                self._metrics.delivery_lag_seconds.set(max(0, behind_ms) / 1000)
+        now = self._runtime.now_ms()
         for lane in self._last.lanes:
+            oldest = now if lane.oldest_origin_ms is None else lane.oldest_origin_ms
             self._metrics.log_backlog.labels(lane.group, lane.topic).set(lane.records)
+            self._metrics.log_lag_seconds.labels(lane.group, lane.topic).set(max(0, now - oldest) / 1000)
         return False
 
     def measure(self, call: Call) -> Delivered:
