@@ -299,6 +299,12 @@ def test_a_broker_that_is_gone_says_so_in_time_and_loses_nothing(own_broker: Kaf
         with pytest.raises((Unavailable, DeadlineExceeded)):
             ask()
         assert runtime.monotonic() - began < 3.0, "no longer than the call has"
+    # Writers ask for the position before each ack: they must not all wait.
+    began = runtime.monotonic()
+    for _ in range(200):
+        with pytest.raises((Unavailable, DeadlineExceeded)):
+            log.relay_position(call, "source")
+        assert runtime.monotonic() - began < 3.0
     with pytest.raises((Unavailable, DeadlineExceeded)):  # noqa: PT012 - what was fetched ahead comes first
         while True:
             log.append(brief(call), [], consumed=("group", consumer.poll(brief(call), 100, 0.1)))
