@@ -22,6 +22,8 @@ from murmuration_server.eventlog.sqlite import SqliteEventLog
 from murmuration_server.graph.stores.sqlite import SqliteGraphStore
 from murmuration_server.platform.call import Call
 from murmuration_server.platform.config import KafkaSettings, MemcachedSettings, TimelineSettings
+from murmuration_server.platform.config import MemcachedSettings
+from murmuration_server.platform.config import DAY_MS, MemcachedSettings
 from murmuration_server.platform.lease_stores.sqlite import SqliteLeaseStore
 from murmuration_server.platform.metrics import Metrics
 from murmuration_server.timeline.heads import CachedHeads
@@ -31,10 +33,13 @@ from murmuration_server.users.stores.sqlite import SqliteUserStore
 from tests.support.contract_clock import SetClock
 from tests.support.real_cassandra import cql_session, empty
 from tests.support.real_kafka import kafka_broker
+from tests.support.real_cassandra import cql_session, empty, lose
 from tests.support.real_memcached import memcached_nodes
 
 PARTITIONS = 2
 """Of the logs under test."""
+LONG_HORIZON_MS = 3650 * DAY_MS
+"""Within it lie the small ids that tests take."""
 
 
 @dataclass
@@ -164,6 +169,31 @@ def _cql_users(_place: Place) -> Any:
     return CqlUserStore(cql_session())
 
 
+def _cql_homes(_place: Place) -> Any:
+    from murmuration_server.timeline.stores.cql import CqlHomeStore
+
+    return CqlHomeStore(cql_session(), LONG_HORIZON_MS)
+
+
+def _cql_home_states(_place: Place) -> Any:
+    from murmuration_server.timeline.stores.cql import CqlHomeStateStore
+
+    return CqlHomeStateStore(cql_session())
+
+
+def _cql_graph(_place: Place) -> Any:
+    from murmuration_server.graph.stores.cql import CqlGraphStore
+
+    return CqlGraphStore(cql_session())
+
+
+def _cql_tweets(_place: Place) -> Any:
+    from murmuration_server.tweets.stores.cql import CqlTweetStore
+
+    return CqlTweetStore(cql_session(), DAY_MS)
+
+
+_ENDS_BY_ITSELF = "each row is written with its end (a TTL), so nothing has to drop it"
 _NOTHING_IS_KEPT = "a cache that is switched off keeps nothing"
 
 LEASE_STORES = [
@@ -235,6 +265,20 @@ GRAPH_STORES = [
             ),
         },
     ),
+    Adapter(
+        "graph-cql",
+        _cql_graph,
+        prepare=_emptied("graph", "outbox"),
+        stack=True,
+        damage={
+            "lose_follower_row": lambda _place, user_id, other_id: lose(
+                "followers", user_id=other_id, follower_id=user_id
+            ),
+            "lose_blocked_by_row": lambda _place, user_id, other_id: lose(
+                "blocked_by", user_id=other_id, other_id=user_id
+            ),
+        },
+    ),
 ]
 TWEET_STORES = [
     Adapter(
@@ -246,6 +290,14 @@ TWEET_STORES = [
             ),
         },
     ),
+    Adapter(
+        "tweets-cql",
+        _cql_tweets,
+        prepare=_emptied("tweets", "outbox"),
+        stack=True,
+        damage={"lose_list_row": lambda _place, tweet_id: lose("user_tweets", tweet_id=tweet_id)},
+        opt_outs={"test_forgotten_claims_are_free": _ENDS_BY_ITSELF},
+    ),
 ]
 OUTBOX_SOURCES = [*USER_STORES, *GRAPH_STORES, *TWEET_STORES]
 HOME_STORES = [
@@ -254,8 +306,14 @@ HOME_STORES = [
         "sqlite-with-heads",
         open=_HeadedFile,
         open_reader=lambda place: _HeadedFile(place, read_only=True),
+        "cql",
+        _cql_homes,
+        prepare=_emptied("timeline"),
+        stack=True,
+        opt_outs={"test_what_is_old_goes_some_users_at_a_time": _ENDS_BY_ITSELF},
     ),
 ]
 HOME_STATE_STORES = [
     Adapter("sqlite", **_file("home-states.db", SqliteHomeStateStore)),
+    Adapter("cql", _cql_home_states, prepare=_emptied("timeline", "outbox"), stack=True),
 ]

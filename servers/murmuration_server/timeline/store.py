@@ -42,7 +42,8 @@ class HomeStore(Protocol):
         progress: Sequence[Progress] = (),
         forget: Sequence[Progress] = (),
     ) -> None:
-        """(user, candidate) rows, with the resume points that they reach, in one atomic write."""
+        """(user, candidate) rows, then the resume points that they reach: a write that fails half-way may leave rows, and
+        never a resume point without its rows."""
         ...
 
     def read(self, call: Call, user_id: int, before_id: int, from_id: int, limit: int) -> list[Candidate]:
@@ -55,7 +56,7 @@ class HomeStore(Protocol):
 
     def expire(self, call: Call, after_user: int, users: int, below_id: int) -> int:
         """Drops rows with ids below `below_id` of the next `users` users above `after_user`, and resume points of posts
-        that old; answers the last of these users, 0 where there are none."""
+        that old; answers the last of these users, 0 where there are none, or where rows end by themselves."""
         ...
 
 

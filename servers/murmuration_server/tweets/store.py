@@ -36,11 +36,11 @@ class TweetStore(OutboxSource, Protocol):
 
     def create(self, call: Call, record: TweetRecord, outbox: Sequence[OutboxRow], bucket: int) -> int:
         """Answers the id that stands: of this post, also if it is stored already; for a repost of what the author has
-        reposted before, the id of that repost. Then nothing is written."""
+        reposted before, the id of that repost. Then nothing changes, but the event may be there once more."""
         ...
 
     def delete(self, call: Call, tweet_id: int, now_ms: int, outbox: Sequence[OutboxRow], bucket: int) -> bool:
-        """Answers whether it stood until now."""
+        """Answers whether it stood until now. Of several calls at once, at least one is told so."""
         ...
 
     def get_many(self, call: Call, tweet_ids: Sequence[int]) -> dict[int, TweetRecord]:
@@ -67,4 +67,6 @@ class TweetStore(OutboxSource, Protocol):
         """Writes missing rows of authors' lists again, where the post stands; answers the authors concerned."""
         ...
 
-    def forget_claims(self, call: Call, claimed_before_ms: int) -> None: ...
+    def forget_claims(self, call: Call, claimed_before_ms: int) -> None:
+        """May do nothing, where claims end by themselves some time after they expired."""
+        ...

@@ -28,9 +28,10 @@ class UserStore(OutboxSource, Protocol):
     def create(
         self, call: Call, users: Sequence[StoredUser], outbox: Sequence[OutboxRow], bucket: int
     ) -> list[StoredUser | None]:
-        """Stores those whose folded handle is free, with the outbox rows of the same places, in one atomic write.
+        """Stores those whose folded handle is free, each with the outbox row of the same place, or not at all.
 
-        Answers, for each, None where it was stored, or the account that has the handle.
+        Answers, for each, None where it was stored, or the account that has the handle. A call that dies may leave a
+        handle taken; whoever meets it then finds the account that took it whole.
         """
         ...
 

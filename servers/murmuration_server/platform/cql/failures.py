@@ -13,7 +13,8 @@ from cassandra import (
 from cassandra import Unavailable as NotEnoughReplicas
 from cassandra.cluster import NoHostAvailable
 from cassandra.connection import ConnectionException
-from cassandra.protocol import ErrorMessage, OverloadedErrorMessage
+from cassandra.protocol import OverloadedErrorMessage, ServerError
+from cassandra.protocol import RequestExecutionException as Refused
 
 from murmuration_server.platform.errors import MurmurationError, Overloaded, Unavailable
 
@@ -38,7 +39,8 @@ FAILURES = (
     Timeout,
     NoHostAvailable,
     ConnectionException,
-    ErrorMessage,
+    Refused,
+    ServerError,
 )
 """What the driver raises where servers fail. Anything else (a statement that is wrong) is a fault of ours."""
 

@@ -34,23 +34,24 @@ CountRequest = Callable[[int, int, int], Request]
 def table(name: str) -> str:
     """The statement that makes a table of sums."""
     return f"""CREATE TABLE IF NOT EXISTS {name} (
-        owner bigint, kind tinyint, shard int, token bigint, rows bigint, PRIMARY KEY (owner, kind, shard, token)
+        owner bigint, kind tinyint, shard int, change bigint, counted bigint,
+        PRIMARY KEY (owner, kind, shard, change)
     ) WITH gc_grace_seconds = 86400"""
 
 
 class Sums:
     def __init__(self, session: CqlSession, name: str, count: CountRequest) -> None:
         self._session, self._count = session, count
-        self._read = Statement(f"SELECT kind, shard, token, rows FROM {name} WHERE owner = ?")
+        self._read = Statement(f"SELECT kind, shard, change, counted FROM {name} WHERE owner = ?")
         self._insert = Statement(
-            f"INSERT INTO {name} (owner, kind, shard, token) VALUES (?, ?, ?, ?) USING TIMESTAMP ?"
+            f"INSERT INTO {name} (owner, kind, shard, change) VALUES (?, ?, ?, ?) USING TIMESTAMP ?"
         )
         self._store = Statement(
-            f"INSERT INTO {name} (owner, kind, shard, token, rows) VALUES (?, ?, ?, 0, ?) USING TIMESTAMP ?"
+            f"INSERT INTO {name} (owner, kind, shard, change, counted) VALUES (?, ?, ?, 0, ?) USING TIMESTAMP ?"
         )
         self._settle = Statement(
             f"""DELETE FROM {name} USING TIMESTAMP ?
-                WHERE owner = ? AND kind = ? AND shard = ? AND token > 0 AND token <= ?"""
+                WHERE owner = ? AND kind = ? AND shard = ? AND change > 0 AND change <= ?"""
         )
 
     def changed(self, call: Call, owner: int, kind: int, shard: int) -> Request:
