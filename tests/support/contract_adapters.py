@@ -21,9 +21,7 @@ from murmuration_server.cache.none import NoCache
 from murmuration_server.eventlog.sqlite import SqliteEventLog
 from murmuration_server.graph.stores.sqlite import SqliteGraphStore
 from murmuration_server.platform.call import Call
-from murmuration_server.platform.config import KafkaSettings, MemcachedSettings, TimelineSettings
-from murmuration_server.platform.config import MemcachedSettings
-from murmuration_server.platform.config import DAY_MS, MemcachedSettings
+from murmuration_server.platform.config import DAY_MS, KafkaSettings, MemcachedSettings, TimelineSettings
 from murmuration_server.platform.lease_stores.sqlite import SqliteLeaseStore
 from murmuration_server.platform.metrics import Metrics
 from murmuration_server.timeline.heads import CachedHeads
@@ -31,9 +29,8 @@ from murmuration_server.timeline.stores.sqlite import SqliteHomeStateStore, Sqli
 from murmuration_server.tweets.stores.sqlite import SqliteTweetStore
 from murmuration_server.users.stores.sqlite import SqliteUserStore
 from tests.support.contract_clock import SetClock
-from tests.support.real_cassandra import cql_session, empty
-from tests.support.real_kafka import kafka_broker
 from tests.support.real_cassandra import cql_session, empty, lose
+from tests.support.real_kafka import kafka_broker
 from tests.support.real_memcached import memcached_nodes
 
 PARTITIONS = 2
@@ -306,6 +303,8 @@ HOME_STORES = [
         "sqlite-with-heads",
         open=_HeadedFile,
         open_reader=lambda place: _HeadedFile(place, read_only=True),
+    ),
+    Adapter(
         "cql",
         _cql_homes,
         prepare=_emptied("timeline"),

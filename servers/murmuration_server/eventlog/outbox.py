@@ -48,6 +48,15 @@ class OutboxSource(Protocol):
     @property
     def outbox_name(self) -> str: ...
 
+    @property
+    def outbox_reread(self) -> int:
+        """By how much a row may lie below positions that were read before it was written; 0: never below.
+
+        Where it is not 0, a row may, once in a great while, lie deeper yet: only a read from the start of its bucket
+        finds all.
+        """
+        ...
+
     def append_outbox(self, call: Call, bucket: int, rows: Sequence[OutboxRow]) -> None: ...
 
     def read_outbox(self, call: Call, bucket: int, after: int, limit: int) -> list[tuple[int, OutboxRow]]:

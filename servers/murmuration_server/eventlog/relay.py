@@ -11,6 +11,9 @@ ROWS_A_STEP = 1000
 MOST_REMEMBERED = 1_000_000
 """Events of a bucket. One that holds more, as after a clock that was far ahead, is published again as it closes."""
 
+LOOK_BACK_SECONDS = 0.5
+"""How often the relay looks for rows below what it has read, where a source may have such."""
+
 
 class Relay:
     """Publishes one source. What it has published of the open buckets it remembers, so that a last sweep repeats
@@ -20,6 +23,7 @@ class Relay:
         self._source, self._log, self._rule, self._metrics = source, log, rule, metrics
         self._position: RelayPosition | None = None
         self._published: dict[int, set[int]] = {}
+        self._looked_back = 0.0
 
     def run_once(self, call: Call) -> bool:
         position = self._position or self._resume(call)
@@ -34,9 +38,24 @@ class Relay:
                 position = self._publish(call, position, bucket, [row for _, row in found], tails)
                 busy = busy or len(found) == ROWS_A_STEP
             bucket = self._source.next_outbox_bucket(call, bucket + 1)
+        position = self._look_back(call, position)
         if not busy:
             self._close_buckets(call, position)
         return busy
+
+    def _look_back(self, call: Call, position: RelayPosition) -> RelayPosition:
+        """Publishes late rows soon, and not only when their bucket is closed."""
+        now, reread = call.runtime.monotonic(), self._source.outbox_reread
+        if not reread or now - self._looked_back < LOOK_BACK_SECONDS:
+            return position
+        self._looked_back = now
+        for bucket, tail in position.tails:
+            after = max(0, tail - reread)
+            while after < tail and (found := self._source.read_outbox(call, bucket, after, ROWS_A_STEP)):
+                after = found[-1][0]
+                rows = [row for place, row in found if place <= tail]
+                position = self._publish(call, position, bucket, rows, dict(position.tails))
+        return position
 
     def _resume(self, call: Call) -> RelayPosition:
         stored = self._log.relay_position(call, self._source.outbox_name)
@@ -66,6 +85,8 @@ class Relay:
         for bucket, after in position.tails:
             if bucket >= position.open_from:
                 continue
+            if self._source.outbox_reread:
+                after = 0
             tails = dict(position.tails)
             while found := self._source.read_outbox(call, bucket, after, ROWS_A_STEP):
                 after = tails[bucket] = found[-1][0]

@@ -40,6 +40,10 @@ class SqliteOutbox:
     def outbox_name(self) -> str:
         return self._name
 
+    @property
+    def outbox_reread(self) -> int:
+        return 0
+
     def append_outbox(self, call: Call, bucket: int, rows: Sequence[OutboxRow]) -> None:
         self._outbox_db.write(call, lambda connection: insert_outbox(connection, bucket, rows))
 

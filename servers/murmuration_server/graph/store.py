@@ -70,9 +70,10 @@ class GraphStore(OutboxSource, Protocol):
         ...
 
     def apply(self, call: Call, rows: Sequence[RelationRow], outbox: Sequence[OutboxRow], bucket: int) -> None:
-        """Writes both directions of each row, where it wins over what is held, and the outbox rows: all or, where the call
-        fails, perhaps only the outbox rows and some of the others. So the events tell of all rows, and whoever handles
-        them first applies what is lacking.
+        """Writes both directions of each row, where it wins over what is held, and the outbox rows.
+
+        A call that fails may leave the outbox rows and some of the others, never others alone: the events tell of all
+        rows, and whoever handles them first applies what is lacking.
 
         Applying the same rows again, later, or in another order gives the same state.
         """

@@ -42,8 +42,8 @@ class HomeStore(Protocol):
         progress: Sequence[Progress] = (),
         forget: Sequence[Progress] = (),
     ) -> None:
-        """(user, candidate) rows, then the resume points that they reach: a write that fails half-way may leave rows, and
-        never a resume point without its rows."""
+        """(user, candidate) rows, then the resume points that they reach: a write that fails may leave rows, never a
+        resume point without its rows."""
         ...
 
     def read(self, call: Call, user_id: int, before_id: int, from_id: int, limit: int) -> list[Candidate]:

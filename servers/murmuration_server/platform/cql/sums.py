@@ -1,6 +1,6 @@
 """Numbers of rows, by shard, that equal the rows: counted anew where rows changed, remembered where they are at rest.
 
-A table of sums holds, for an owner's kind of rows and a shard of them, the last count (token 0) and a token for each
+A table of sums holds, for an owner's kind of rows and a shard of them, the last count (change 0) and a token for each
 change since. A writer puts a token into the batch of its rows. A reader counts the shards that have tokens. Tokens that
 are older than `SETTLE_MS` go, once the count is stored: by then their rows can be seen by all. So a hot shard is
 counted on each look, and one at rest is not. CQL's own counters would count a repeated write twice.
