@@ -108,8 +108,8 @@ class TimelineCalls(Calls):
         caller = self._caller if reader_id is None else self._caller.on_terms(actor_id=reader_id)
         waiting = Waiting(tweet, caller.terms.actor_id, timeout, time.monotonic())
         while True:
-            left = waiting.time_left(time.monotonic())
-            reader = TimelineCalls(caller.on_terms(timeout=min(caller.terms.timeout, left)))
+            limit = waiting.timeout_of_a_call(caller.terms.timeout, time.monotonic())
+            reader = TimelineCalls(caller.on_terms(timeout=limit))
             walk = reader.home_walk(since_tweet_id=waiting.since)
             try:
                 item = waiting.find(walk)

@@ -31,15 +31,18 @@ class Waiting:
         self._pace = Pace(FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS)
         self._begun_ms: int | None = None
         self._verdict: MurmurationError | None = None
+        self._cut_short = False
 
     @property
     def since(self) -> int:
         """What to ask the home for: the post and what is newer."""
         return max(0, self.tweet_id - 1)
 
-    def time_left(self, now: float) -> float:
-        """Seconds, at least a millisecond: for the deadline of a call."""
-        return max(0.001, self._deadline - now)
+    def timeout_of_a_call(self, usual: float, now: float) -> float:
+        """Seconds: the usual timeout, or what is left of the wait, but at least a millisecond."""
+        left = max(0.001, self._deadline - now)
+        self._cut_short = left < usual
+        return min(usual, left)
 
     def find(self, items: Iterable[timeline_pb2.HomeTimelineItem]) -> timeline_pb2.HomeTimelineItem | None:
         return next((item for item in items if item.tweet.tweet_id == self.tweet_id), None)
@@ -58,8 +61,7 @@ class Waiting:
         """
         if not isinstance(error, Unavailable | Overloaded | DeadlineExceeded):
             raise error
-        cut_short = isinstance(error, DeadlineExceeded) and now >= self._deadline
-        if self._verdict is None or not cut_short:
+        if self._verdict is None or not (self._cut_short and isinstance(error, DeadlineExceeded)):
             self._verdict = error
         return self._pause(max(self._pace.pause(), error.retry_after or 0.0), now)
 

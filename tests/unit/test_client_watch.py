@@ -198,9 +198,8 @@ def test_a_wait_raises_what_its_last_read_raised(
     server: ScriptedServer, both: Both, answer: Callable[..., Any], error: type[MurmurationError], attempts: int | None
 ) -> None:
     server.on("ListHomeTimeline", answer)
-    # Long enough for all attempts of the first read: a call that the deadline cuts short says that, not why.
     with pytest.raises(error):
-        both.wait(5, timeout=2.0)
+        both.wait(5, timeout=2)
     assert attempts is None or len(server.requests("ListHomeTimeline")) == attempts
 
 

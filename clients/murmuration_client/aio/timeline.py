@@ -86,8 +86,8 @@ class AsyncTimelineCalls(AsyncCalls):
         caller = self._caller if reader_id is None else self._caller.on_terms(actor_id=reader_id)
         waiting = Waiting(tweet, caller.terms.actor_id, timeout, time.monotonic())
         while True:
-            left = waiting.time_left(time.monotonic())
-            reader = AsyncTimelineCalls(caller.on_terms(timeout=min(caller.terms.timeout, left)))
+            limit = waiting.timeout_of_a_call(caller.terms.timeout, time.monotonic())
+            reader = AsyncTimelineCalls(caller.on_terms(timeout=limit))
             walk = reader.home_walk(since_tweet_id=waiting.since)
             try:
                 item = waiting.find([item async for item in walk])
