@@ -21,7 +21,6 @@ from tests.support.model import Entry, Kind, Model
 Start = Callable[..., Server]
 POSTS_UNTIL_FULL = 2000
 REFUSALS = 20
-pytestmark = pytest.mark.xdist_group("faults")
 needs_mounts = pytest.mark.skipif(not may_mount(), reason="needs root, to mount a small file system")
 
 

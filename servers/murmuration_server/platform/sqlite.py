@@ -109,19 +109,28 @@ class Database:
             raise fault(self._name(), error) from error
 
     def close(self) -> None:
-        """Finishes the writes that wait, then closes."""
+        """Finishes the writes that wait, puts them all into the file itself, and closes."""
         if self._closed:
             return
         self._closed = True
         if not self._read_only:
             self._put_last()
             self._task.join(BUSY_TIMEOUT_SECONDS)
+            self._empty_wal()
         with self._readers_lock:
             for connection in self._readers.values():
                 connection.close()
             self._readers.clear()
         if not self._read_only:
             self._writer.close()
+
+    def _empty_wal(self) -> None:
+        """SQLite does it when the last connection closes, unless that is another process's, which may only read. Then
+        who copies the files of a stopped system without the WALs would lose what is in these."""
+        try:
+            self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        except sqlite3.Error:
+            pass  # What is in the WAL is as safe there; a full disk is no reason not to stop.
 
     def _put_last(self) -> None:
         while True:

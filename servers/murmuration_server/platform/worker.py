@@ -6,6 +6,7 @@ import logging
 from typing import Protocol
 
 from murmuration_server.platform.call import Call
+from murmuration_server.platform.errors import MurmurationError
 from murmuration_server.platform.metrics import Metrics
 from murmuration_server.platform.runtime import Runtime
 
@@ -56,7 +57,9 @@ class Worker:
                 # A step leaves no half-done work that its next run does not finish, so it is simply run again.
                 failures += 1
                 self._metrics.worker_errors.labels(self.name).inc()
-                log.warning("worker %s failed (%d in a row): %r", self.name, failures, error, exc_info=failures == 1)
+                # A MurmurationError's sentence says it all; where anything else comes from is worth a trace, once.
+                unforeseen = failures == 1 and not isinstance(error, MurmurationError)
+                log.warning("worker %s failed (%d in a row): %r", self.name, failures, error, exc_info=unforeseen)
                 backoff = min(MAX_BACKOFF_SECONDS, 0.05 * 2 ** min(failures, 10))
                 self._stop.wait(backoff * self._runtime.random.uniform(0.5, 1.0))
                 continue
