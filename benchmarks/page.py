@@ -43,7 +43,7 @@ of the machine meet all sides. A figure is the median of the rounds' ratios, and
 a p99 is that of all calls of all rounds, and its interval the bootstrap's over rounds (`benchmarks/intervals.py` names
 the sources). A machine with other work to do makes intervals wide; the load average before each measurement is below.
 Load comes from processes of its own that write HTTP/2 frames themselves: see
-[ADR 0015](adr/0015-load-without-a-grpc-client.md).
+[ADR 0016](adr/0016-load-without-a-grpc-client.md).
 """
 
 
