@@ -17,7 +17,7 @@ _runtime_version.ValidateProtobufRuntimeVersion(
     '',
     'murmuration/v1/errors.proto'
 )
-# protoc_insertion_point(imports)
+# @@protoc_insertion_point(imports)
 
 _sym_db = _symbol_database.Default()
 
@@ -34,4 +34,4 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._serialized_options = b'Z0murmuration.dev/gen/murmuration/v1;murmurationv1'
   _globals['_ERRORREASON']._serialized_start=48
   _globals['_ERRORREASON']._serialized_end=673
-# protoc_insertion_point(module_scope)
+# @@protoc_insertion_point(module_scope)

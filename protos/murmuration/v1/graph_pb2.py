@@ -17,7 +17,7 @@ _runtime_version.ValidateProtobufRuntimeVersion(
     '',
     'murmuration/v1/graph.proto'
 )
-# protoc_insertion_point(imports)
+# @@protoc_insertion_point(imports)
 
 _sym_db = _symbol_database.Default()
 
@@ -106,4 +106,4 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETFOLLOWCOUNTSRESPONSE']._serialized_end=1489
   _globals['_GRAPHSERVICE']._serialized_start=1492
   _globals['_GRAPHSERVICE']._serialized_end=2422
-# protoc_insertion_point(module_scope)
+# @@protoc_insertion_point(module_scope)

@@ -17,7 +17,7 @@ _runtime_version.ValidateProtobufRuntimeVersion(
     '',
     'murmuration/v1/timeline.proto'
 )
-# protoc_insertion_point(imports)
+# @@protoc_insertion_point(imports)
 
 _sym_db = _symbol_database.Default()
 
@@ -56,4 +56,4 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTHOMETIMELINERESPONSE']._serialized_end=928
   _globals['_TIMELINESERVICE']._serialized_start=1134
   _globals['_TIMELINESERVICE']._serialized_end=1254
-# protoc_insertion_point(module_scope)
+# @@protoc_insertion_point(module_scope)

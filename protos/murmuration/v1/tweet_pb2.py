@@ -17,7 +17,7 @@ _runtime_version.ValidateProtobufRuntimeVersion(
     '',
     'murmuration/v1/tweet.proto'
 )
-# protoc_insertion_point(imports)
+# @@protoc_insertion_point(imports)
 
 _sym_db = _symbol_database.Default()
 
@@ -116,4 +116,4 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DELETEREPOSTRESPONSE']._serialized_end=1758
   _globals['_TWEETSERVICE']._serialized_start=1963
   _globals['_TWEETSERVICE']._serialized_end=2608
-# protoc_insertion_point(module_scope)
+# @@protoc_insertion_point(module_scope)

@@ -17,7 +17,7 @@ _runtime_version.ValidateProtobufRuntimeVersion(
     '',
     'murmuration/v1/user.proto'
 )
-# protoc_insertion_point(imports)
+# @@protoc_insertion_point(imports)
 
 _sym_db = _symbol_database.Default()
 
@@ -56,4 +56,4 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_BATCHGETUSERSRESPONSE']._serialized_end=504
   _globals['_USERSERVICE']._serialized_start=507
   _globals['_USERSERVICE']._serialized_end=775
-# protoc_insertion_point(module_scope)
+# @@protoc_insertion_point(module_scope)

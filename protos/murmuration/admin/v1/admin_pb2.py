@@ -17,7 +17,7 @@ _runtime_version.ValidateProtobufRuntimeVersion(
     '',
     'murmuration/admin/v1/admin.proto'
 )
-# protoc_insertion_point(imports)
+# @@protoc_insertion_point(imports)
 
 _sym_db = _symbol_database.Default()
 
@@ -109,4 +109,4 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DROPDEADLETTERSRESPONSE']._serialized_end=1943
   _globals['_ADMINSERVICE']._serialized_start=1946
   _globals['_ADMINSERVICE']._serialized_end=2822
-# protoc_insertion_point(module_scope)
+# @@protoc_insertion_point(module_scope)

@@ -17,7 +17,7 @@ _runtime_version.ValidateProtobufRuntimeVersion(
     '',
     'murmuration/events/v1/events.proto'
 )
-# protoc_insertion_point(imports)
+# @@protoc_insertion_point(imports)
 
 _sym_db = _symbol_database.Default()
 
@@ -56,4 +56,4 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DEADLETTERSETTLED']._serialized_end=1709
   _globals['_DEADLETTERSETTLED_HOW']._serialized_start=1649
   _globals['_DEADLETTERSETTLED_HOW']._serialized_end=1709
-# protoc_insertion_point(module_scope)
+# @@protoc_insertion_point(module_scope)

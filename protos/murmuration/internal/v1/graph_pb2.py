@@ -17,7 +17,7 @@ _runtime_version.ValidateProtobufRuntimeVersion(
     '',
     'murmuration/internal/v1/graph.proto'
 )
-# protoc_insertion_point(imports)
+# @@protoc_insertion_point(imports)
 
 _sym_db = _symbol_database.Default()
 
@@ -75,4 +75,4 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GRAPHREPAIRSERVICE']._serialized_end=1961
   _globals['_GRAPHADMINSERVICE']._serialized_start=1964
   _globals['_GRAPHADMINSERVICE']._serialized_end=2207
-# protoc_insertion_point(module_scope)
+# @@protoc_insertion_point(module_scope)

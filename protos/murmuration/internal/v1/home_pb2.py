@@ -17,7 +17,7 @@ _runtime_version.ValidateProtobufRuntimeVersion(
     '',
     'murmuration/internal/v1/home.proto'
 )
-# protoc_insertion_point(imports)
+# @@protoc_insertion_point(imports)
 
 _sym_db = _symbol_database.Default()
 
@@ -42,4 +42,4 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REQUESTREBUILDRESPONSE']._serialized_end=267
   _globals['_HOMESTATESERVICE']._serialized_start=270
   _globals['_HOMESTATESERVICE']._serialized_end=521
-# protoc_insertion_point(module_scope)
+# @@protoc_insertion_point(module_scope)

@@ -17,7 +17,7 @@ _runtime_version.ValidateProtobufRuntimeVersion(
     '',
     'murmuration/internal/v1/tweet.proto'
 )
-# protoc_insertion_point(imports)
+# @@protoc_insertion_point(imports)
 
 _sym_db = _symbol_database.Default()
 
@@ -73,4 +73,4 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TWEETREADSERVICE']._serialized_end=1908
   _globals['_TWEETREPAIRSERVICE']._serialized_start=1911
   _globals['_TWEETREPAIRSERVICE']._serialized_end=2167
-# protoc_insertion_point(module_scope)
+# @@protoc_insertion_point(module_scope)

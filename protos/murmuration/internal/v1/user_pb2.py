@@ -17,7 +17,7 @@ _runtime_version.ValidateProtobufRuntimeVersion(
     '',
     'murmuration/internal/v1/user.proto'
 )
-# protoc_insertion_point(imports)
+# @@protoc_insertion_point(imports)
 
 _sym_db = _symbol_database.Default()
 
@@ -54,4 +54,4 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_USERREADSERVICE']._serialized_end=863
   _globals['_USERIMPORTSERVICE']._serialized_start=865
   _globals['_USERIMPORTSERVICE']._serialized_end=990
-# protoc_insertion_point(module_scope)
+# @@protoc_insertion_point(module_scope)
