@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
-
-from locust.runners import Runner
-from locust.stats import StatsEntry
+from typing import TYPE_CHECKING
 
 from loadtest.calls import CALL, VISIBLE
 from loadtest.checks import Wrong
+
+if TYPE_CHECKING:  # importing Locust changes how a whole process waits; who only reads a summary has no need of that
+    from locust.runners import Runner
+    from locust.stats import StatsEntry
 
 MOST_FAILED = 0.01
 """Of a row's calls; above, the run has failed."""

@@ -1,17 +1,25 @@
 """What a load found, from Locust's figures: the same words whether an error comes from this process or a worker."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import pytest
-from locust.env import Environment
-from locust.runners import Runner
 
 from loadtest.calls import CALL, VISIBLE, CallFailed
 from loadtest.checks import NOT_DELIVERED, Wrong
 from loadtest.summary import Finding, summarize
 
+if TYPE_CHECKING:
+    from locust.runners import Runner
+
 
 @pytest.fixture
-def runner() -> Runner:
-    """Locust's own, of one process; nothing runs."""
+def runner(monkeypatch: pytest.MonkeyPatch) -> Runner:
+    """Locust's own, of one process; nothing runs, and the waits of this process stay as they are."""
+    monkeypatch.setenv("LOCUST_SKIP_MONKEY_PATCH", "1")
+    from locust.env import Environment
+
     return Environment(user_classes=[]).create_local_runner()
 
 
