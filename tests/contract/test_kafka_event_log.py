@@ -36,6 +36,13 @@ Opened = Callable[..., KafkaEventLog]
 
 
 @pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
+    made = Place(tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.fixture
 def opened(place: Place) -> Opened:
     """Opens the place's log once more, as another process would."""
 

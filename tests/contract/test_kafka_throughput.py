@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from confluent_kafka import Consumer, Producer
@@ -21,6 +22,13 @@ RECORDS, BATCH, VALUE = 20_000, 1000, b"x" * 200
 ROUNDS = 5
 FLOOR = 0.1
 """Of the library alone. Far below what is measured: only a loss of a whole order fails."""
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
+    made = Place(tmp_path)
+    yield made
+    made.close()
 
 
 def seconds(work: Callable[[], None]) -> float:
