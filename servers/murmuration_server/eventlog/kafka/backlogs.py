@@ -52,12 +52,14 @@ class Backlogs:
                 )[name]
                 for name in names
             }
-            return {
-                (self._clients.ours(name), (self._clients.ours(at.topic), at.partition)): at.offset
-                for name, future in asked.items()
-                for at in future.result(seconds).topic_partitions
-                if at.offset >= 0 and self._clients.is_ours(at.topic)
-            }
+            committed = {}
+            for name, future in asked.items():
+                for at in future.result(seconds).topic_partitions:
+                    if at.error is not None:
+                        raise KafkaException(at.error)
+                    if at.offset >= 0 and self._clients.is_ours(at.topic):
+                        committed[self._clients.ours(name), (self._clients.ours(at.topic), at.partition)] = at.offset
+            return committed
         except (KafkaException, TimeoutError) as error:
             raise unavailable(error) from error
 

@@ -154,7 +154,11 @@ class Member:
                 raise unavailable(at.error)
             place = self._place(at.topic, at.partition)
             if at.offset == OFFSET_INVALID or at.offset < 0:
-                begins[place] = consumer.get_watermark_offsets(self._named(place), seconds)[0]
+                # None where the time is up.
+                bounds = consumer.get_watermark_offsets(self._named(place), seconds)
+                if bounds is None or bounds[0] < 0:
+                    raise Unavailable("the log (a topic's beginning did not come in time)")
+                begins[place] = bounds[0]
             else:
                 self._done[place] = max(self._done[place], at.offset)
                 self._unmarked.discard(place)

@@ -38,10 +38,14 @@ class Reader:
         while True:
             found = self._admin.list_offsets(asked, request_timeout=seconds)
             try:
-                return {
+                ends = {
                     (self._clients.ours(place.topic), place.partition): future.result(seconds).offset
                     for place, future in found.items()
                 }
+                # Where the time is up the library answers, and has no offset: not the end of an empty partition.
+                if min(ends.values()) < 0:
+                    raise TimeoutError
+                return ends
             except (KafkaException, TimeoutError) as error:
                 if not _moving(error) or self._runtime.monotonic() > deadline:
                     raise unavailable(error) from error
