@@ -138,13 +138,14 @@ def test_nobody_plays_two_sessions_at_once_and_shares_are_kept() -> None:
     stream = Workload(crowd.graph, Mix("test", "", {Action.HOME: 1.0}, readers=0.0), seed=7).stream(0)
     readers: list[int] = []
     open_sessions: list[Any] = []
-    while True:
+    for _ in range(2 * USERS):
         entered = crowd.session(stream)
         session = entered.__enter__()
         open_sessions.append(entered)
         if session is None:
             break
         readers.append(session.reader)
+    assert session is None, "somebody plays twice"
     assert len(readers) == len(set(readers))
     assert set(readers) <= {user for user in range(USERS) if user % 3 == 1}
     assert len(readers) >= USERS // 3 - 1
