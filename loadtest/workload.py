@@ -12,6 +12,7 @@ Users are those of the graph: numbers from 0, the most followed first.
 
 from __future__ import annotations
 
+import math
 import random
 from bisect import bisect
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,6 +28,7 @@ from loadtest.texts import Texts
 ZIPF = 0.99
 """The usual exponent: that of the Yahoo Cloud Serving Benchmark (Cooper et al., SoCC 2010)."""
 CELEBRITIES = 10
+GOLDEN_RATIO = (1 + math.sqrt(5)) / 2
 
 _Item = TypeVar("_Item")
 
@@ -52,8 +54,8 @@ class Mix:
     """A kind of traffic, as data.
 
     weights: how often each action comes, in any unit. readers, authors: Zipf exponents; 0 is everybody alike.
-    celebrities: share of writes that the most followed CELEBRITIES make. returning: nobody reads twice before all have
-    read once, so no reader is in a cache. walk_pages: pages of a WALK. session_steps: their mean. think_seconds: mean
+    celebrities: share of writes that the most followed CELEBRITIES make. returning: in a stream nobody reads twice before all have
+    read once, and streams begin far from each other: few readers are in a cache. walk_pages: pages of a WALK. session_steps: their mean. think_seconds: mean
     time between the intended beginnings of two steps.
     """
 
@@ -167,7 +169,7 @@ class Stream:
         self.rng = random.Random(f"{workload.seed} {workload.mix.name} {number}")
         self._workload, self._mix = workload, workload.mix
         self._texts = Texts(self.rng)
-        self._coming = self._all_readers()
+        self._coming = self._all_readers(number)
 
     def reader(self) -> int:
         return next(self._coming) if self._mix.returning else self._workload.readers.draw(self.rng)
@@ -217,10 +219,11 @@ class Stream:
             pass
         return author
 
-    def _all_readers(self) -> Iterator[int]:
-        """Everybody in turn, from a place of this stream's own."""
+    def _all_readers(self, number: int) -> Iterator[int]:
+        """Everybody in turn. The places at which streams begin are spread as multiples of the golden ratio are: however
+        many there are, none begins close behind another."""
         people = self._workload.people
-        place = self.rng.randrange(len(people))
+        place = int(number * GOLDEN_RATIO % 1 * len(people))
         while True:
             yield people[place]
             place = (place + 1) % len(people)

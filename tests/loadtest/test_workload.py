@@ -96,6 +96,13 @@ def test_a_returning_reader_has_not_read_before(graph: SocialGraph) -> None:
     assert sorted(stream.reader() for _ in range(USERS)) == list(graph.users)
 
 
+def test_returning_readers_of_many_streams_are_others(graph: SocialGraph) -> None:
+    workload = Workload(graph, MIXES["returning"], 7)
+    streams = [workload.stream(number) for number in range(50)]
+    readers = [stream.reader() for stream in streams for _ in range(5)]
+    assert len(set(readers)) > 0.9 * len(readers)
+
+
 def test_nobody_follows_himself(graph: SocialGraph) -> None:
     stream = Workload(graph, MIXES["follow-churn"], 7).stream(0)
     steps = [step for session in sessions(stream, 2_000) for step in session.steps if step.action is Action.FOLLOW]
