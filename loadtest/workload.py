@@ -54,9 +54,9 @@ class Mix:
     """A kind of traffic, as data.
 
     weights: how often each action comes, in any unit. readers, authors: Zipf exponents; 0 is everybody alike.
-    celebrities: share of writes that the most followed CELEBRITIES make. returning: in a stream nobody reads twice before all have
-    read once, and streams begin far from each other: few readers are in a cache. walk_pages: pages of a WALK. session_steps: their mean. think_seconds: mean
-    time between the intended beginnings of two steps.
+    celebrities: share of writes that the most followed CELEBRITIES make. returning: in a stream nobody reads twice
+    before all have read once, and streams begin far from each other: few readers are in a cache. walk_pages: pages of a
+    WALK. session_steps: their mean. think_seconds: mean time between the intended beginnings of two steps.
     """
 
     name: str
