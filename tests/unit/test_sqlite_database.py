@@ -161,7 +161,9 @@ def test_a_group_that_cannot_be_committed_fails_as_a_whole(db: Database, held: H
 
     futures = held.gather([add("a"), lose_the_transaction, add("b")])
     held.release()
-    assert [type(future.exception(PATIENCE_SECONDS)) for future in futures] == [Unavailable] * 3
+    for future in futures:
+        assert isinstance(future.exception(PATIENCE_SECONDS), Unavailable)
+        assert "disk is full" in str(future.exception())
     assert names(db) == set()
 
 
@@ -254,6 +256,55 @@ def test_a_file_whose_writer_is_gone_can_be_read(path: Path, call: Call) -> None
     db.close()
     reader = Database(path, RUNTIME, MIGRATIONS, read_only=True)
     assert names(reader) == {"a"}
+    reader.close()
+
+
+# What the disk and the file do
+
+
+@pytest.mark.parametrize(
+    ("code", "sentence"),
+    [
+        (sqlite3.SQLITE_FULL, "The disk that holds things.db is full: free some space"),
+        (sqlite3.SQLITE_IOERR_WRITE, "The disk that holds things.db fails (x): check it"),
+        (sqlite3.SQLITE_CORRUPT_INDEX, "things.db is damaged (x): stop murmurd and restore"),
+        (sqlite3.SQLITE_NOTADB, "things.db is damaged (x)"),
+        (sqlite3.SQLITE_BUSY, "the store things.db (x) does not answer"),
+    ],
+)
+def test_a_call_is_told_what_the_file_or_its_disk_does(db: Database, call: Call, code: int, sentence: str) -> None:
+    def fail(connection: sqlite3.Connection) -> None:
+        error = sqlite3.OperationalError("x")
+        error.sqlite_errorcode = code
+        raise error
+
+    for attempt in (lambda: db.write(call, fail), lambda: db.read(fail)):
+        with pytest.raises(MurmurationError) as caught:
+            attempt()
+        assert caught.value.message.startswith(sentence)
+        assert caught.value.code.name == "UNAVAILABLE"
+
+
+def test_a_disk_that_is_full_undoes_a_group_and_lets_the_next_one_in(db: Database, call: Call) -> None:
+    """SQLite's own error, of a file that may not grow: max_page_count stands for the end of the disk."""
+    pages = db.read(lambda connection: connection.execute("PRAGMA page_count").fetchone()[0])
+    db.write(call, lambda connection: connection.execute(f"PRAGMA max_page_count = {pages}"))
+    with pytest.raises(MurmurationError, match="is full: free some space"):
+        db.write(call, add(*(f"{number:0200}" for number in range(500))))
+    assert names(db) == set()
+    db.write(call, lambda connection: connection.execute("PRAGMA max_page_count = 100000"))
+    db.write(call, add("room"))
+    assert names(db) == {"room"}
+
+
+def test_a_closed_store_leaves_nothing_beside_its_file(path: Path, call: Call) -> None:
+    """Also while another process has it open, which may only read."""
+    db = Database(path, RUNTIME, MIGRATIONS)
+    reader = Database(path, RUNTIME, MIGRATIONS, read_only=True)
+    db.write(call, add("a"))
+    assert names(reader) == {"a"}
+    db.close()
+    assert path.with_name("things.db-wal").stat().st_size == 0
     reader.close()
 
 
