@@ -139,6 +139,18 @@ def test_a_row_that_comes_before_the_last_sweep_is_found(bench: Bench) -> None:
     assert bench.published() == [1, 2]
 
 
+def test_a_bucket_stays_open_for_some_while_after_its_end(bench: Bench) -> None:
+    """For writers who were on their way, and to whom their clock says that they need not look again."""
+    bench.write(1)
+    bench.clock.pass_time(1.7)
+    bench.relay_all()
+    assert not bench.rule.may_be_swept(NOW)
+    bench.write(2, bucket=NOW)
+    bench.clock.pass_time(0.3)
+    bench.relay_all()
+    assert bench.published() == [1, 2]
+
+
 def test_the_last_sweep_goes_over_the_whole_bucket(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """Stores whose rows do not appear in order of their positions need it."""
     bench.write(1)
