@@ -109,6 +109,30 @@ def test_a_start_on_a_full_disk_is_refused_and_one_with_room_is_not(tmp_path: Pa
 
 
 @needs_mounts
+@pytest.mark.parametrize("role", ["serving", "worker"])
+def test_a_process_that_dies_on_a_full_disk_is_begun_anew(tmp_path: Path, role: str) -> None:
+    """It finds what its predecessor has left and needs no more: reads go on, and writes when there is room."""
+    with small_file_system(tmp_path / "disk") as folder, Server(folder / "data") as server, server.client() as client:
+        author = client.acting_as(client.create_user("author").user_id)
+        author.create_tweet("before")
+        disk = SmallFileSystem(folder)
+        disk.fill(server)
+        server.kill(role)
+        server.restarted(role)
+        assert until("a read to be answered", lambda: _read(author)) == ["before"]
+        disk.free(server)
+        until("a write to be taken", lambda: _taken(author, "after", str(uuid.uuid4())))
+        until("it to be delivered", lambda: texts_at_home(author)[0] == "after" and settled(server, client))
+
+
+def _read(client: Client) -> list[str]:
+    try:
+        return texts_at_home(client)
+    except MurmurationError:
+        return []
+
+
+@needs_mounts
 def test_a_folder_on_a_disk_that_may_only_be_read(tmp_path: Path) -> None:
     with small_file_system(tmp_path / "disk") as folder:
         with Server(folder / "data") as running, running.client() as client:

@@ -209,7 +209,7 @@ def _open(path: Path | None, *, read_only: bool) -> sqlite3.Connection:
 def _check_version(connection: sqlite3.Connection, path: Path | None, known: int, *, exactly: bool) -> int:
     try:
         version: int = connection.execute("PRAGMA user_version").fetchone()[0]
-        # Reads the whole schema. More than that costs time in proportion to the file: docs/adr/0016.
+        # Reads the whole schema. More than that costs time in proportion to the file: docs/adr/0022.
         connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     except sqlite3.DatabaseError as error:
         raise StoreUnusable(refusal(path, error)) from error
