@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typer
 
-from murmuration_server.cli import demo, dlq, serve, up, version
+from murmuration_server.cli import demo, dlq, migrate, serve, up, version
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -21,6 +21,7 @@ app.command()(up.up)
 app.command(hidden=True)(serve.serve)
 app.command()(demo.demo)
 app.add_typer(dlq.app, name="dlq")
+app.command()(migrate.migrate)
 app.command()(version.version)
 
 

@@ -1,12 +1,32 @@
-"""The schemas of all services that keep data in a CQL keyspace, in the order in which they are made."""
+"""The CQL database of all services: their tables, and the one session of a process."""
 
 from __future__ import annotations
 
 from murmuration_server.eventlog.cql_outbox import SCHEMA as OUTBOX
 from murmuration_server.graph.stores.cql_schema import SCHEMA as GRAPH
+from murmuration_server.platform.call import Call
+from murmuration_server.platform.config import CqlSettings
+from murmuration_server.platform.cql.failures import CqlUnusable
+from murmuration_server.platform.cql.migrate import pending
+from murmuration_server.platform.cql.session import CqlSession
 from murmuration_server.platform.lease_stores.cql import SCHEMA as LEASES
+from murmuration_server.platform.metrics import Metrics
+from murmuration_server.platform.runtime import Runtime
 from murmuration_server.timeline.stores.cql import SCHEMA as TIMELINE
 from murmuration_server.tweets.stores.cql_schema import SCHEMA as TWEETS
 from murmuration_server.users.stores.cql import SCHEMA as USERS
 
+# In the order in which they are made.
 SCHEMAS = [LEASES, OUTBOX, USERS, GRAPH, TWEETS, TIMELINE]
+
+
+def open_session(settings: CqlSettings, runtime: Runtime, metrics: Metrics, call: Call) -> CqlSession:
+    """What a process opens its stores on. Raises `CqlUnusable`, also where the tables are not those of this version."""
+    session = CqlSession(settings, runtime, metrics)
+    try:
+        if pending(session, call, SCHEMAS):
+            raise CqlUnusable(f"The keyspace {settings.keyspace} is not up to date; run `murmurd migrate` first.")
+    except BaseException:
+        session.close()
+        raise
+    return session

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from cassandra import ConsistencyLevel
-from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, NoHostAvailable, ResponseFuture, Session
+from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ResponseFuture, Session
 from cassandra.query import BatchStatement, BatchType, PreparedStatement
 
 from murmuration_server.platform.call import Call
@@ -45,15 +45,10 @@ class CqlSession:
         self.settings, self.runtime, self._metrics = settings, runtime, metrics
         self._cluster = _cluster(settings)
         try:
-            self._session: Session = self._cluster.connect(settings.keyspace if keyspace else None)
-        except Exception as error:
+            self._session = self._connect(keyspace=keyspace)
+        except BaseException:
             self._cluster.shutdown()
-            where = f"{', '.join(settings.contact_points)}, port {settings.port}"
-            if isinstance(error, NoHostAvailable):
-                why = f"no node answers at {where}: check cql.contact_points, cql.port and cql.datacenter"
-            else:
-                why = f"{error}: run `murmurd migrate` first"
-            raise CqlUnusable(f"Cannot use the database; {why}.") from error
+            raise
         self._prepared: dict[Statement, PreparedStatement] = {}
         self._lock = runtime.lock()
         self._permits: Queue[bool] = runtime.queue(settings.max_in_flight)
@@ -130,6 +125,20 @@ class CqlSession:
             if found is not None:
                 return found
         raise Unavailable(f"{DATABASE} (others change the same row)")
+
+    def _connect(self, *, keyspace: bool) -> Session:
+        name, where = self.settings.keyspace, f"{', '.join(self.settings.contact_points)}, port {self.settings.port}"
+        try:
+            session = self._cluster.connect()
+            if keyspace and name in self._cluster.metadata.keyspaces:
+                session.set_keyspace(name)
+        except FAILURES as error:
+            raise CqlUnusable(
+                f"No node of the database answers at {where}: check cql.contact_points, cql.port and cql.datacenter."
+            ) from error
+        if keyspace and name not in self._cluster.metadata.keyspaces:
+            raise CqlUnusable(f"The database at {where} has no keyspace {name}; make it with `murmurd migrate`.")
+        return session
 
     def prepare(self, statement: Statement) -> PreparedStatement:
         prepared = self._prepared.get(statement)
