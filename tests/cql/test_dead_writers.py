@@ -1,0 +1,212 @@
+"""Writers that die between two writes, and clocks that are wrong: what others then find, on a real node."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+
+from murmuration_server.eventlog.outbox import BucketRule
+from murmuration_server.eventlog.relay import Relay
+from murmuration_server.eventlog.sqlite import SqliteEventLog
+from murmuration_server.graph.store import BackfillMark, RelationKind
+from murmuration_server.graph.stores.cql import ROWS_TOGETHER, CqlGraphStore
+from murmuration_server.platform.call import Call
+from murmuration_server.platform.config import DAY_MS, OutboxSettings
+from murmuration_server.platform.cql.session import CqlSession
+from murmuration_server.platform.errors import Unavailable
+from murmuration_server.platform.metrics import Metrics
+from murmuration_server.roles.cql import SCHEMAS
+from murmuration_server.timeline.stores.cql import CqlHomeStateStore
+from murmuration_server.tweets.entries import Counts
+from murmuration_server.tweets.stores.cql import CqlTweetStore
+from murmuration_server.users.stores.cql import CqlUserStore
+from tests.support.contract_clock import START_MS, SetClock
+from tests.support.factories import follow, outbox_row, post, repost, stored_user
+from tests.support.real_cassandra import empty
+
+pytestmark = pytest.mark.stack
+
+BUCKET = 7
+ME, YOU = 1, 2
+
+
+class Dying:
+    """The session of a process that dies at its next write that is not conditional."""
+
+    def __init__(self, session: CqlSession) -> None:
+        self._session = session
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._session, name)
+
+    def send(self, call: Call, kind: str, batches: Iterable[Any], at_once: int = 1) -> None:
+        if list(batches):
+            raise Unavailable("this process")
+
+
+@pytest.fixture
+def session() -> CqlSession:
+    return empty(SCHEMAS)
+
+
+@pytest.fixture
+def dying(session: CqlSession) -> Any:
+    return Dying(session)
+
+
+@pytest.fixture
+def clock() -> SetClock:
+    return SetClock()
+
+
+@pytest.fixture
+def call(clock: SetClock) -> Call:
+    return Call.background(clock, 10**6)
+
+
+def test_an_account_whose_writer_died_is_made_whole_by_who_meets_it(
+    session: CqlSession, dying: Any, call: Call
+) -> None:
+    alice = stored_user(1, "alice")
+    with pytest.raises(Unavailable):
+        CqlUserStore(dying).create(call, [alice], [outbox_row(1)], BUCKET)
+    store = CqlUserStore(session)
+    assert store.get_many(call, [1]) == []
+    assert store.create(call, [stored_user(2, "Alice")], [outbox_row(2)], BUCKET) == [alice]
+    assert store.get_many(call, [1, 2]) == [alice]
+
+
+def test_a_repost_whose_writer_died_is_made_whole_by_the_next(session: CqlSession, dying: Any, call: Call) -> None:
+    store = CqlTweetStore(session, DAY_MS)
+    original = post(10)
+    store.create(call, original, [], BUCKET)
+    died, later = repost(11, original, 2), repost(12, original, 2)
+    with pytest.raises(Unavailable):
+        CqlTweetStore(dying, DAY_MS).create(call, died, [outbox_row(11)], BUCKET)
+    assert store.repost_of(call, 2, [10]) == {}
+    assert store.create(call, later, [outbox_row(12)], BUCKET) == 11
+    assert store.get_many(call, [11, 12]) == {11: died}
+    assert store.list_recent(call, 2, 0, 0, 10) == [died.candidate]
+    assert store.counts(call, [10]) == {10: Counts(0, 1)}
+
+
+def test_a_repost_whose_deleter_died_gives_way_to_the_next(session: CqlSession, call: Call) -> None:
+    store = CqlTweetStore(session, DAY_MS)
+    original = post(10)
+    for record in (original, repost(11, original, 2)):
+        store.create(call, record, [], BUCKET)
+    store._free_repost = lambda *_: None  # type: ignore[method-assign]
+    assert store.delete(call, 11, START_MS, [outbox_row(-11)], BUCKET)
+    assert store.repost_of(call, 2, [10]) == {}
+    assert store.counts(call, [10]) == {10: Counts(0, 0)}
+    assert store.create(call, repost(12, original, 2), [outbox_row(12)], BUCKET) == 12
+    assert store.repost_of(call, 2, [10]) == {10: 12}
+    assert store.counts(call, [10]) == {10: Counts(0, 1)}
+
+
+def test_a_post_that_is_written_again_long_after_its_delete_stays_deleted(session: CqlSession, call: Call) -> None:
+    """A batch that the database replays, or a writer that was stopped: nobody's clock decides."""
+    store = CqlTweetStore(session, DAY_MS)
+    record = post(10)
+    store.create(call, record, [], BUCKET)
+    store.delete(call, 10, START_MS, [], BUCKET)
+    session.write(call, *store._rows(call, record))
+    assert store.get_many(call, [10])[10].deleted
+    assert store.list_recent(call, 1, 0, 0, 10) == []
+
+
+def test_two_first_follows_at_once_leave_one_row_once_the_event_is_handled(session: CqlSession, call: Call) -> None:
+    """Each took a shard of its own, as the author had more followers for the one than for the other."""
+    store = CqlGraphStore(session)
+    one, other = follow(ME, YOU, 10, shard=0), follow(ME, YOU, 11, shard=1)
+    for row in (one, other):
+        # As if neither had seen the other.
+        session.write_together(call, list(store._writes(call, row)))
+    assert store.counts(call, [YOU])[YOU][0] == 2
+    assert store.lacking(call, [one, other]) == [one]
+    store.apply(call, [one], (), 0)
+    assert [store.list_followers(call, YOU, shard, 0, 10) for shard in (0, 1)] == [[], [ME]]
+    assert store.counts(call, [YOU])[YOU][0] == 1
+    assert store.get_rows(call, [(RelationKind.FOLLOW, ME, YOU)]) == [other]
+
+
+def test_an_import_whose_writer_dies_has_its_events(session: CqlSession, dying: Any, call: Call) -> None:
+    """They tell of all its rows, so whoever handles them finds what is lacking."""
+    rows = [follow(100 + n, YOU, 10) for n in range(2 * ROWS_TOGETHER)]
+    broken = CqlGraphStore(dying)
+    dying.write_together = session.write_together
+    with pytest.raises(Unavailable):
+        broken.apply(call, rows, [outbox_row(1)], BUCKET)
+    store = CqlGraphStore(session)
+    assert [row.event_id for _, row in store.read_outbox(call, BUCKET, 0, 10)] == [1]
+    assert store.lacking(call, rows) == rows
+    store.apply(call, rows, (), 0)
+    assert store.counts(call, [YOU]) == {YOU: (len(rows), 0)}
+
+
+def test_a_removal_that_comes_late_still_ends_the_marks_before_it(session: CqlSession, call: Call) -> None:
+    store = CqlGraphStore(session)
+    store.apply(call, [follow(ME, YOU, 10)], (), 0)
+    store.mark_backfilled(call, [BackfillMark(ME, YOU, 10, 77)])
+    refollowed, removed = follow(ME, YOU, 12), follow(ME, YOU, 11, False)
+    store.apply(call, [refollowed], (), 0)
+    assert store.awaiting_backfill(call, [refollowed]) == []
+    store.apply(call, [removed], (), 0)
+    assert store.awaiting_backfill(call, [refollowed]) == [0]
+    assert store.counts(call, [ME])[ME] == (0, 1)
+
+
+def test_a_completion_that_comes_after_a_later_request_is_void(session: CqlSession, call: Call) -> None:
+    """The worker looked, was stopped, and wrote."""
+    store = CqlHomeStateStore(session)
+    store.begin_rebuild(call, ME, 60, [], BUCKET)
+    look = store.get
+
+    def stopped(call: Call, user_id: int) -> Any:
+        found = look(call, user_id)
+        store.begin_rebuild(call, ME, 70, [], BUCKET)
+        return found
+
+    store.get = stopped  # type: ignore[method-assign]
+    store.complete_rebuild(call, ME, 60, 1234)
+    state = look(call, ME)
+    assert state is not None
+    assert state.complete_since > 1234
+
+
+def test_the_relay_finds_rows_below_what_it_has_read(
+    session: CqlSession, clock: SetClock, call: Call, tmp_path: Any
+) -> None:
+    ahead, behind = CqlUserStore(session), CqlUserStore(session)
+    log = SqliteEventLog(tmp_path / "log.db", clock, 1)
+    settings = OutboxSettings(bucket_ms=60_000, resweep_ms=1000, margin_ms=100)
+    rule = BucketRule(clock, settings)
+    relay, bucket = Relay(ahead, log, rule, Metrics()), rule.present()
+
+    def relayed() -> list[int]:
+        relay.run_once(call)
+        records = reader.poll(call, 100)
+        reader.commit(call, records)
+        return [int(record.value.split()[1]) for record in records]
+
+    reader = log.consumer("test", ["tweets"])
+    ahead.append_outbox(call, bucket, [outbox_row(1)])
+    assert relayed() == [1]
+    # A second behind: found by looking back a little.
+    clock.ms -= 1000
+    behind.append_outbox(call, bucket, [outbox_row(2)])
+    clock.ms += 1000
+    clock.pass_time(1)
+    assert relayed() == [2]
+    # Ten seconds behind: found when the bucket is closed.
+    clock.ms -= 10_000
+    far_behind = CqlUserStore(session)
+    far_behind.append_outbox(call, bucket, [outbox_row(3)])
+    clock.ms += 10_000
+    clock.pass_time(1)
+    assert relayed() == []
+    clock.pass_time(62)
+    assert relayed() == [3]
+    log.close()
