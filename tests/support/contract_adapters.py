@@ -160,6 +160,12 @@ def _cql_leases(_place: Place) -> Any:
     return CqlLeaseStore(cql_session())
 
 
+def _cql_node_states(_place: Place) -> Any:
+    from murmuration_server.cache.node_stores.cql import CqlNodeStateStore
+
+    return CqlNodeStateStore(cql_session())
+
+
 def _cql_users(_place: Place) -> Any:
     from murmuration_server.users.stores.cql import CqlUserStore
 
@@ -244,6 +250,7 @@ CACHE_STORES = [
 ]
 NODE_STATE_STORES = [
     Adapter("sqlite", lambda place: SqliteNodeStateStore(place.folder / "nodes.db", place.runtime)),
+    Adapter("cql", _cql_node_states, prepare=_emptied("cache"), stack=True),
 ]
 USER_STORES = [
     Adapter("users-sqlite", **_file("users.db", SqliteUserStore)),

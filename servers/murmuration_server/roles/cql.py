@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from murmuration_server.cache.node_stores.cql import SCHEMA as CACHE
 from murmuration_server.eventlog.cql_outbox import SCHEMA as OUTBOX
 from murmuration_server.graph.stores.cql_schema import SCHEMA as GRAPH
 from murmuration_server.platform.call import Call
@@ -17,7 +18,7 @@ from murmuration_server.tweets.stores.cql_schema import SCHEMA as TWEETS
 from murmuration_server.users.stores.cql import SCHEMA as USERS
 
 # In the order in which they are made.
-SCHEMAS = [LEASES, OUTBOX, USERS, GRAPH, TWEETS, TIMELINE]
+SCHEMAS = [CACHE, LEASES, OUTBOX, USERS, GRAPH, TWEETS, TIMELINE]
 
 
 def open_session(settings: CqlSettings, runtime: Runtime, metrics: Metrics, call: Call) -> CqlSession:
