@@ -11,6 +11,8 @@ import pytest
 from murmuration_server.platform.call import Call
 from tests.support.contract_adapters import Adapter, Place
 
+STACK_SECONDS = 400
+
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "adapter" not in metafunc.fixturenames:
@@ -23,7 +25,8 @@ def _param(adapter: Adapter, test: str) -> Any:
     reason = adapter.opt_outs.get(test)
     marks = [pytest.mark.xfail(reason=reason, strict=True)] if reason else []
     if adapter.stack:
-        marks.append(pytest.mark.stack)
+        # The first of them waits for the servers to start.
+        marks += [pytest.mark.stack, pytest.mark.timeout(STACK_SECONDS)]
     return pytest.param(adapter, id=adapter.name, marks=marks)
 
 

@@ -26,7 +26,7 @@ from tests.support.contract_clock import START_MS, SetClock
 from tests.support.factories import follow, outbox_row, post, repost, stored_user
 from tests.support.real_cassandra import empty
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(400)]
 
 BUCKET = 7
 ME, YOU = 1, 2

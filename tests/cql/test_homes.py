@@ -20,7 +20,7 @@ from tests.support.contract_clock import START_MS, SetClock
 from tests.support.factories import id_at
 from tests.support.real_cassandra import empty
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(400)]
 
 HORIZON_MS = 30 * DAY_MS
 ALL = 1 << 62

@@ -25,7 +25,7 @@ from tests.support.contract_threads import at_once
 from tests.support.real_cassandra import cql_settings
 from tools.stack.process import free_port
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(400)]
 
 RUNTIME = ThreadRuntime()
 ONE = Schema("one", [["CREATE TABLE IF NOT EXISTS first (id int PRIMARY KEY)"]])

@@ -21,7 +21,7 @@ from tests.support.contract_clock import SetClock
 from tests.support.contract_threads import at_once
 from tests.support.real_cassandra import cql_session, cql_settings
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(400)]
 
 RUNTIME = ThreadRuntime()
 INSERT = Statement("INSERT INTO probe (id, value) VALUES (?, ?)")

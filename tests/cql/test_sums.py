@@ -12,7 +12,7 @@ from murmuration_server.platform.cql.sums import SETTLE_MS, Sums, table
 from tests.support.contract_clock import SetClock
 from tests.support.real_cassandra import cql_session
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(400)]
 
 OWNER, KIND = 1, 2
 INSERT = Statement("INSERT INTO counted (owner, kind, shard, id) VALUES (?, ?, ?, ?)")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -35,6 +36,7 @@ PERMIT_WAIT_SECONDS = 1.0
 CONDITIONAL_TRIES = 8
 
 Row = tuple[Any, ...]
+_TABLE = re.compile(r"\b(FROM|INTO|UPDATE)\s+(\w+)")
 
 
 class CqlSession:
@@ -150,7 +152,7 @@ class CqlSession:
 
     def _prepare(self, statement: Statement) -> PreparedStatement:
         try:
-            prepared = self._session.prepare(statement.text)
+            prepared = self._session.prepare(_qualified(statement.text, self.settings.keyspace))
         except FAILURES as error:
             raise translate(error, conditional=False) from error
         prepared.is_idempotent = not statement.conditional
@@ -230,6 +232,11 @@ class CqlSession:
 
 _Sender = tuple[Callable[[], ResponseFuture], bool, Callable[[], ResponseFuture] | None]
 """What sends a request; whether it is conditional; what sends it to fewer replicas, where that is allowed."""
+
+
+def _qualified(text: str, keyspace: str) -> str:
+    """With the keyspace in front of the table: Cassandra warns of each prepared statement that leaves it out."""
+    return _TABLE.sub(rf"\1 {keyspace}.\2", text)
 
 
 def _all_rows(call: Call, future: ResponseFuture) -> list[Row]:
