@@ -15,6 +15,7 @@ from benchmarks.failures import LoadFailed
 from benchmarks.http2 import Connection, call_frames, header_block
 
 TIMEOUT_SECONDS = 10
+ALL_SECONDS = 600.0
 SERVER_SECONDS = TIMEOUT_SECONDS + 5.0
 
 
@@ -29,8 +30,8 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to do. Ends when `seconds` are over or, with `once`, when each request was made; calls under way are awaited
-    and counted, and so is their time.
+    """What to do. Ends when `seconds` are over or, with `once`, when each request was made, if that is earlier; calls under
+    way are then awaited and counted, and so is their time.
 
     `in_flight`: calls under way at a time, over all connections. With `per_second` calls have fixed times at which they
     should begin, and latency counts from those; `in_flight` is then the most under way, so that a server that cannot
@@ -99,6 +100,13 @@ class Generator:
 
     def run(self, plan: Plan) -> Tally:
         return self.begin(plan).result().must_be_clean()
+
+    def make_all(self, target: str, requests: Sequence[Request], in_flight: int = 32, connections: int = 4) -> Tally:
+        """Makes each request once. Raises LoadFailed where one failed, or where they were too many for ALL_SECONDS."""
+        tally = self.run(Plan(target, requests, ALL_SECONDS, in_flight, connections, once=True))
+        if tally.calls < len(requests):
+            raise LoadFailed(f"In {ALL_SECONDS:g} s only {tally.calls} of {len(requests)} calls were made.")
+        return tally
 
 
 def run_plan(plan: Plan) -> Tally:

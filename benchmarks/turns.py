@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from benchmarks.bench import Bench
 from benchmarks.intervals import median_of, percentile
-from benchmarks.load import Plan, Request
+from benchmarks.load import Request
 from benchmarks.results import Row
 
 Pair = tuple[list[float], list[float]]
@@ -17,8 +17,8 @@ def in_turns(bench: Bench, target: str, one: Request, other: Request, calls: int
 
     def one_round(pairs: int) -> Pair:
         requests = [one, other, other, one] * (pairs // 2)
-        plan = Plan(target, requests, 120.0, in_flight=1, connections=1, once=True)
-        answered = list(zip(requests, bench.generator.run(plan).latencies, strict=True))
+        tally = bench.generator.make_all(target, requests, in_flight=1, connections=1)
+        answered = list(zip(requests, tally.latencies, strict=True))
         return (
             [seconds for request, seconds in answered if request is one],
             [seconds for request, seconds in answered if request is other],

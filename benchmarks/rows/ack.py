@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from benchmarks.bench import Bench
 from benchmarks.intervals import percentile, resampled
 from benchmarks.large_world import build
-from benchmarks.load import Plan
 from benchmarks.people import post_requests
 from benchmarks.results import Row
 
@@ -33,8 +32,8 @@ def measure(bench: Bench) -> list[Row]:
         authors = [world.large, small, small, world.large] * (posts // 2)
 
         def one_round() -> Pair:
-            plan = Plan(system.target, post_requests(rng, authors), 60.0, in_flight=1, connections=1, once=True)
-            answered = list(zip(authors, bench.generator.run(plan).latencies, strict=True))
+            tally = bench.generator.make_all(system.target, post_requests(rng, authors), in_flight=1, connections=1)
+            answered = list(zip(authors, tally.latencies, strict=True))
             return (
                 [seconds for author, seconds in answered if author == world.large],
                 [seconds for author, seconds in answered if author == small],

@@ -24,7 +24,6 @@ from pathlib import Path
 from benchmarks.bench import Bench
 from benchmarks.intervals import median_of
 from benchmarks.large_world import LargeWorld, build
-from benchmarks.load import Plan
 from benchmarks.people import post_requests
 from benchmarks.results import Row
 from murmuration_server.platform.config import Settings
@@ -65,7 +64,7 @@ def _round(bench: Bench, world: LargeWorld, raw: RawHomes, rng: random.Random) -
     posts = post_requests(rng, [world.large] * bench.size(LARGE_POSTS, 2))
     posts += world.ordinary.posts(bench.size(ORDINARY_POSTS, 50))
     os.kill(system.worker_pid, signal.SIGSTOP)
-    bench.generator.run(Plan(system.target, posts, once=True))
+    bench.generator.make_all(system.target, posts)
     began = time.perf_counter()
     os.kill(system.worker_pid, signal.SIGCONT)
     seconds = system.await_delivered() - began

@@ -1,7 +1,7 @@
 """Home reads a second beside a bare gRPC server, at rest and while posts are fanned out.
 
 System: `murmurd up`; the process that answers is the serving process. 1,000 accounts of the workload model
-(loadtest/workload.py) with 50 followers in the mean, 40 posts an account, then replies and reposts; readers are the
+(loadtest/workload.py) with 50 followers in the mean, 20 posts an account, then replies and reposts; readers are the
 model's choice; every read is a first page of 20 items with users and counts. Warm: each reader has read his page
 before, and each window begins with 0.3 s that are not counted.
 
@@ -40,6 +40,7 @@ from loadtest.graphs import synthetic
 from murmuration.v1 import timeline_pb2
 
 NAMES = ("home-reads", "home-reads-while-posting")
+POSTS_EACH = 20
 THREADS = (1, 4, 8, 16)
 POSTS_PER_SECOND, POSTS_IN_FLIGHT = 500.0, 64
 IN_FLIGHT = 32
@@ -65,7 +66,7 @@ def measure(bench: Bench) -> list[Row]:
         system = stack.enter_context(bench.murmurd())
         people = _populate(bench, system)
         requests = home_requests(people.readers(bench.size(4000, 200)))
-        bench.generator.run(Plan(system.target, requests, once=True))
+        bench.generator.make_all(system.target, requests)
         replies, client_ceiling = captured(system.target, requests)
         _check(replies)
         sides: dict[str, Callable[[], Window]] = {}
@@ -100,7 +101,7 @@ def _populate(bench: Bench, system: Murmurd) -> People:
     count, rng = bench.size(1000, 60), bench.rng("home reads")
     bench.say(f"{count} accounts, their follows, and posts")
     people = settle(system, synthetic(count, bench.size(50, 20), seed=1))
-    bench.generator.run(Plan(system.target, post_requests(rng, [*people.ids] * bench.size(40, 4)), once=True))
+    bench.generator.make_all(system.target, post_requests(rng, [*people.ids] * POSTS_EACH))
     converse(system.client, rng, people.ids, bench.size(600, 20))
     system.await_delivered()
     return people

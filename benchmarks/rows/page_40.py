@@ -8,7 +8,6 @@ of its calls.
 from __future__ import annotations
 
 from benchmarks.bench import Bench
-from benchmarks.load import Plan
 from benchmarks.people import handles, home_requests, ids_of, import_users, post_requests
 from benchmarks.results import Row
 from benchmarks.turns import in_turns, row_of_medians
@@ -26,7 +25,7 @@ def measure(bench: Bench) -> list[Row]:
         client.admin.import_graph([], (("reader", name) for name in names))
         authors, (reader,) = ids_of(client, names), ids_of(client, ["reader"])
         system.await_delivered()
-        bench.generator.run(Plan(system.target, post_requests(rng, rng.choices(authors, k=POSTS)), once=True))
+        bench.generator.make_all(system.target, post_requests(rng, rng.choices(authors, k=POSTS)))
         system.await_delivered()
         token = ""
         for _ in range(PAGE - 1):

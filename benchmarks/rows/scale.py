@@ -63,10 +63,10 @@ def _populate(bench: Bench, system: Murmurd, count: int) -> Side:
     number = {user_id: place for place, user_id in enumerate(people.ids)}
     followed = sorted({followee for reader in set(readers) for followee in graph.following(number[reader])})
     posts = post_requests(rng, [people.ids[user] for user in followed] * 2)
-    bench.generator.run(Plan(system.target, posts, 600.0, once=True))
+    bench.generator.make_all(system.target, posts)
     system.await_delivered()
     requests = home_requests(readers)
-    bench.generator.run(Plan(system.target, requests, once=True))
+    bench.generator.make_all(system.target, requests)
     return Side(system, people, requests)
 
 
@@ -77,7 +77,7 @@ def _reading(bench: Bench, side: Side) -> Callable[[], Tally]:
 def _posting(bench: Bench, side: Side) -> Callable[[], Tally]:
     def window() -> Tally:
         posts = side.people.posts(bench.size(1000, 50))
-        tally = bench.generator.run(Plan(side.system.target, posts, 60.0, IN_FLIGHT, once=True))
+        tally = bench.generator.make_all(side.system.target, posts, IN_FLIGHT)
         side.system.await_delivered()
         return tally
 

@@ -43,7 +43,7 @@ def measure(bench: Bench) -> list[Row]:
         system = stack.enter_context(bench.murmurd())
         world = build(bench, system)
         pool = stack.enter_context(ThreadPoolExecutor(PROBES_AT_ONCE))
-        bench.generator.run(Plan(system.target, home_requests(world.ordinary.ids), once=True))
+        bench.generator.make_all(system.target, home_requests(world.ordinary.ids))
         bench.say("what it takes at full load")
         full = [
             bench.generator.run(

@@ -9,7 +9,6 @@ to the last. A round's figure is the ratio of the medians of its calls.
 from __future__ import annotations
 
 from benchmarks.bench import Bench
-from benchmarks.load import Plan
 from benchmarks.people import handles, home_requests, ids_of, import_users, post_requests
 from benchmarks.results import Row
 from benchmarks.turns import in_turns, row_of_medians
@@ -39,7 +38,7 @@ def measure(bench: Bench) -> list[Row]:
         posting = rng.choices(others, k=rows - NARROW_ROWS) + rng.choices(narrow_authors, k=NARROW_ROWS)
         for start in range(0, rows, POSTS_AT_ONCE):
             batch = post_requests(rng, posting[start : start + POSTS_AT_ONCE])
-            bench.generator.run(Plan(system.target, batch, 600.0, once=True))
+            bench.generator.make_all(system.target, batch)
         system.await_delivered()
         one, other = home_requests([wide, narrow])
         with bench.measuring(system):

@@ -11,9 +11,10 @@ from typing import Any
 import grpc
 import pytest
 
+from benchmarks import load
 from benchmarks.failures import LoadFailed
 from benchmarks.http2 import ConnectionBroken
-from benchmarks.load import Plan, Request, run_plan
+from benchmarks.load import Generator, Plan, Request, run_plan
 
 REPLY = bytes(range(256)) * 200
 SLOW_SECONDS = 0.05
@@ -70,6 +71,16 @@ def test_each_request_is_made_once_and_whole(served: tuple[_Server, str]) -> Non
     assert tally.calls == 200
     assert tally.received_bytes >= 200 * len(REPLY)
     assert tally.must_be_clean() is tally
+
+
+def test_making_all_takes_no_part_for_the_whole(served: tuple[_Server, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    handler, target = served
+    requests = [Request("/t/Slow", 0, b"")] * 20
+    with Generator() as generator:
+        assert generator.make_all(target, requests).calls == 20 == len(handler.seen)
+        monkeypatch.setattr(load, "ALL_SECONDS", SLOW_SECONDS)
+        with pytest.raises(LoadFailed, match=r"only \d+ of 20 calls"):
+            generator.make_all(target, requests, in_flight=1, connections=1)
 
 
 def test_a_loop_goes_round_until_its_time_is_over(served: tuple[_Server, str]) -> None:
