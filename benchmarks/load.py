@@ -30,8 +30,8 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to do. Ends when `seconds` are over or, with `once`, when each request was made, if that is earlier; calls under
-    way are then awaited and counted, and so is their time.
+    """What to do. Ends when `seconds` are over or, with `once`, when each request was made, if that is earlier; calls
+    under way are then awaited and counted, and so is their time.
 
     `in_flight`: calls under way at a time, over all connections. With `per_second` calls have fixed times at which they
     should begin, and latency counts from those; `in_flight` is then the most under way, so that a server that cannot

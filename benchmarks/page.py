@@ -34,7 +34,7 @@ make bench ARGS='--profile home-reads'
 make results
 ```
 
-The first takes at most 15 minutes on two cores and replaces the file's rows, the second those of one measurement. The
+The first takes at most 15 minutes on two idle cores and replaces the file's rows, the second those of one measurement. The
 third takes a minute, shows that all of it runs, and writes nothing. The fourth leaves flame graphs of both processes in
 `benchmarks/profiles/`. The last makes this page from the file.
 
