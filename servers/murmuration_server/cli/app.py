@@ -9,6 +9,8 @@ from __future__ import annotations
 import typer
 
 from murmuration_server.cli import demo, dlq, migrate, serve, up, version
+from murmuration_server.cli.config import commands as config
+from murmuration_server.cli.doctor.command import doctor
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -22,6 +24,8 @@ app.command(hidden=True)(serve.serve)
 app.command()(demo.demo)
 app.add_typer(dlq.app, name="dlq")
 app.command()(migrate.migrate)
+app.add_typer(config.app, name="config")
+app.command()(doctor)
 app.command()(version.version)
 
 

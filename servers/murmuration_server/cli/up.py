@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import os
 from collections.abc import Callable, Mapping
@@ -11,6 +10,7 @@ from typing import Annotated
 import typer
 
 from murmuration_server.cli.common import ConfigOption, DataOption, fail, load_settings
+from murmuration_server.cli.config.faults import address_fault
 from murmuration_server.platform.config import Settings
 from murmuration_server.platform.runtime import ThreadRuntime
 from murmuration_server.roles.supervisor import StartFailed, Supervisor, child_environment
@@ -35,7 +35,8 @@ def up(
     environment = child_environment(data, port, metrics_port)
     os.environ.update(environment)
     settings = load_settings(config)
-    _refuse_other_addresses(settings)
+    if (fault := address_fault(settings)) is not None:
+        fail(f"{fault.what} {fault.mend}")
     if settings.server.metrics_port is None:
         environment["MURMURATION_SERVER__METRICS_PORT"] = str(DEFAULT_METRICS_PORT)
     supervisor = Supervisor(environment, config, ThreadRuntime(), _sayer(settings, as_json))
@@ -43,19 +44,6 @@ def up(
         raise typer.Exit(supervisor.run())
     except StartFailed as error:
         fail(str(error))
-
-
-def _refuse_other_addresses(settings: Settings) -> None:
-    host = settings.server.host
-    try:
-        loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        loopback = False
-    if not loopback:
-        fail(
-            f"server.host is {host}, but callers name themselves and are believed, so only addresses of this machine "
-            "are served until authentication exists. Set it to 127.0.0.1, or leave it out."
-        )
 
 
 def _sayer(settings: Settings, as_json: bool) -> Callable[[Mapping[str, object]], None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, Self
 
@@ -15,7 +16,12 @@ PREFIX = "MURMURATION_"
 
 
 class ConfigError(Exception):
-    """The configuration cannot be used; the message names the key and the mend."""
+    """The configuration cannot be used; the message names each fault. `faults`: (key or variable, what is wrong); none
+    where the file itself cannot be read."""
+
+    def __init__(self, message: str, faults: Sequence[tuple[str, str]] = ()) -> None:
+        super().__init__(message)
+        self.faults = list(faults)
 
 
 class _Section(BaseModel):
@@ -250,29 +256,35 @@ class Settings(BaseSettings):
 
 def load(path: Path | None = None) -> Settings:
     """Reads the file, if one is named, and the environment. Raises `ConfigError` with every fault in it."""
-    values: dict[str, object] = {}
-    if path is not None:
-        try:
-            values = tomllib.loads(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise ConfigError(f"Cannot read the configuration {path}: {error.strerror}.") from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise ConfigError(f"{path} is not TOML: {error}.") from error
-    faults = [f"{key}: unknown" for key in values if key not in Settings.model_fields]
-    faults += [f"{name}: unknown" for name in _unknown_variables()]
+    values = read_file(path)
+    faults = [(key, "unknown") for key in values if key not in Settings.model_fields]
+    faults += [(name, "unknown") for name in _unknown_variables()]
     sections = [key for key, field in Settings.model_fields.items() if isinstance(field.default, _Section)]
-    faults += [f"{key}: must be a table" for key in sections if not isinstance(values.get(key, {}), dict)]
+    faults += [(key, "must be a table") for key in sections if not isinstance(values.get(key, {}), dict)]
     known = {key: value for key, value in values.items() if key in Settings.model_fields}
     settings = None
     try:
         settings = Settings(**known)  # type: ignore[arg-type]
     except SettingsError as error:
-        faults.append(str(error))
+        faults.append(("", str(error)))
     except ValidationError as error:
-        faults += [f"{'.'.join(str(part) for part in e['loc'])}: {e['msg']}" for e in error.errors()]
+        faults += [(".".join(str(part) for part in e["loc"]), e["msg"]) for e in error.errors()]
     if settings is None or faults:
-        raise ConfigError(f"The configuration is not usable: {'; '.join(faults)}.")
+        told = "; ".join(f"{key}: {what}" if key else what for key, what in faults)
+        raise ConfigError(f"The configuration is not usable: {told}.", faults)
     return settings
+
+
+def read_file(path: Path | None) -> dict[str, object]:
+    """What the file says; nothing where none is named. Raises `ConfigError` for one that is no TOML file."""
+    if path is None:
+        return {}
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"Cannot read the configuration {path}: {error.strerror}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not TOML: {error}.") from error
 
 
 def _unknown_variables() -> list[str]:

@@ -1,0 +1,1 @@
+"""`murmurd doctor`: what is wrong with this installation, and what to do."""
