@@ -24,8 +24,9 @@ Begin:
   murmur follow alice
   murmur post "Hello" --as alice
   murmur home
+  murmur home --follow              new posts as they appear
 
-For programs, one JSON document on stdout:
+For programs, one JSON document on stdout; with --follow, one a line:
   murmur home --json | jq -r '.items[].tweet.text'
 
 Accounts are named alice, @alice or id:123. The options below may stand
@@ -61,7 +62,7 @@ def murmur(
             min=0.001,
             max=MAX_TIMEOUT_SECONDS,
             metavar="SECONDS",
-            help="How long to wait for an answer; usually 5, for an import 600.",
+            help="How long to wait for an answer; usually 5, for an import 600, for `wait` 30.",
         ),
     ] = None,
 ) -> None:
@@ -78,6 +79,7 @@ app.command()(posts.repost)
 app.command()(posts.unrepost)
 app.add_typer(posts.app, name="tweet")
 app.command()(home.home)
+app.command()(posts.wait)
 app.command()(relations.follow)
 app.command()(relations.unfollow)
 app.command()(relations.block)

@@ -16,7 +16,7 @@ INTERRUPTED = 130  # 128 + SIGINT, as shells say it
 
 EXIT_CODES_HELP = """\
 Exit codes: 0 done, 1 the server said no, 2 wrong usage, 3 no server,
-4 overloaded, unavailable or too slow: try again."""
+4 overloaded, unavailable or too slow: try again, 130 interrupted (Ctrl-C)."""
 
 
 def exit_code(error: MurmurationError) -> int:

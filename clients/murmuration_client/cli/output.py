@@ -31,7 +31,8 @@ def _console(*, stderr: bool) -> Console:
 
 
 class Output:
-    """as_json: one JSON document on stdout for an answer, one line of JSON on stderr for an error."""
+    """as_json: one JSON document on stdout for an answer, one line of JSON for each of many that come one by one, and
+    one line of JSON on stderr for an error."""
 
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
@@ -46,6 +47,12 @@ class Output:
             sys.stdout.flush()
         else:
             self.stdout.print(for_people())
+
+    def line(self, answer: Mapping[str, Any], for_people: str) -> None:
+        """Prints one of many answers, at once: a line of text, or a line of JSON."""
+        text = printable_json(answer, indent=None) if self.as_json else printable(for_people)
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
 
     def note(self, sentence: str) -> None:
         """Says something besides the answer, on stderr."""

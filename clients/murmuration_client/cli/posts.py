@@ -14,6 +14,7 @@ from murmuration_client.cli.output import sentence
 from murmuration_client.cli.posttable import post_row, post_table
 from murmuration_client.cli.session import session_of
 from murmuration_client.terms import MAX_ID
+from murmuration_client.visibility import DEFAULT_WAIT_SECONDS
 
 app = typer.Typer(help="Show posts.", no_args_is_help=True)
 
@@ -82,6 +83,19 @@ def unrepost(context: typer.Context, tweet_id: TweetId) -> None:
     session = session_of(context)
     session.actor().delete_repost(tweet_id)
     session.output.show(tweet_pb2.DeleteRepostResponse(), lambda: sentence(f"No repost of {tweet_id} stands."))
+
+
+def wait(context: typer.Context, tweet_id: TweetId) -> None:
+    """Wait until a post is visible in your home, for --timeout seconds at most (30).
+
+    Says what stands in the way if it does not appear.
+
+    Example:
+      murmur --as bob wait 7315209861632001 --timeout 5
+    """
+    session = session_of(context)
+    item = session.actor().wait_visible(tweet_id, timeout=session.timeout or DEFAULT_WAIT_SECONDS)
+    session.output.show(item, lambda: sentence(f"{tweet_id} is visible."))
 
 
 @app.command()

@@ -11,10 +11,7 @@ import typer
 from murmuration.v1 import graph_pb2, user_pb2
 from murmuration_client.cli.output import sentence, table
 from murmuration_client.cli.session import Session, session_of
-from murmuration_client.cli.users import Handle, user_table
-
-Limit = Annotated[int, typer.Option(min=1, metavar="N", help="At most so many.")]
-All = Annotated[bool, typer.Option("--all", help="To the end, whatever --limit says.")]
+from murmuration_client.cli.users import All, Handle, Limit, user_table
 
 
 def follow(

@@ -21,9 +21,12 @@ def printable(text: str, *, newlines: bool = False) -> str:
     return _replace_unsafe(text, "\n" if newlines else "", _python_escape)
 
 
-def printable_json(document: object) -> str:
-    """The document as indented JSON that keeps letters of all scripts and escapes what a terminal may act on."""
-    return _replace_unsafe(json.dumps(document, indent=2, ensure_ascii=False), "\n", _json_escape)
+def printable_json(document: object, *, indent: int | None = 2) -> str:
+    """The document as JSON that keeps letters of all scripts and escapes what a terminal may act on.
+
+    indent: of each level; None: all on one line.
+    """
+    return _replace_unsafe(json.dumps(document, indent=indent, ensure_ascii=False), "\n", _json_escape)
 
 
 def local_time(milliseconds: int) -> str:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import islice
 from typing import Annotated
 
 import typer
 from rich.console import RenderableType
 
-from murmuration.v1 import user_pb2
+from murmuration.v1 import tweet_pb2, user_pb2
 from murmuration_client.cli.output import as_dict, sentence, table
+from murmuration_client.cli.posttable import post_row, post_table
 from murmuration_client.cli.session import session_of
 from murmuration_client.cli.text import local_time
 
 app = typer.Typer(help="Create and show accounts.", no_args_is_help=True)
 
 Handle = Annotated[str, typer.Argument(metavar="HANDLE", help="alice, @alice or id:123.", show_default=False)]
+Limit = Annotated[int, typer.Option(min=1, metavar="N", help="At most so many.")]
+All = Annotated[bool, typer.Option("--all", help="To the end, whatever --limit says.")]
 
 
 @app.command()
@@ -54,6 +58,25 @@ def show(context: typer.Context, handle: Handle) -> None:
             [(*user_row(user), str(counts.followers), str(counts.following))],
         ),
     )
+
+
+@app.command()
+def posts(context: typer.Context, handle: Handle, limit: Limit = 20, everything: All = False) -> None:
+    """List an account's posts, replies and reposts, newest first.
+
+    Example:
+      murmur user posts alice --limit 100
+    """
+    session = session_of(context)
+    user = session.user(handle)
+    tweets = list(islice(session.client().iter_user_tweets(user.user_id), None if everything else limit))
+
+    def for_people() -> RenderableType:
+        nothing = tweet_pb2.TweetCounts()
+        rows = [post_row(tweet, f"@{user.handle}", tweet, nothing) for tweet in tweets]
+        return post_table(rows) if rows else sentence("Nothing here.")
+
+    session.output.show(tweet_pb2.ListUserTweetsResponse(tweets=tweets), for_people)
 
 
 def user_row(user: user_pb2.User) -> tuple[str, str, str, str]:
