@@ -33,6 +33,7 @@ class WatchedHome:
         self.users: dict[int, user_pb2.User] = {}
         self.state: timeline_pb2.TimelineState | None = None
         self._new = NewItems(since_tweet_id)
+        self._last_id = self._new.last_id
         self._pace = Pace(FIRST_PAUSE_SECONDS, longest_pause)
         self._patience = patience
         self._failing_since: float | None = None
@@ -42,15 +43,17 @@ class WatchedHome:
     def last_id(self) -> int:
         """The greatest id yielded or passed over so far. `since_tweet_id=last_id` goes on without a repetition; what
         was late when the first watch ended (see `settled_id`) is then not shown."""
-        return self._new.last_id
+        return self._last_id
 
     @property
     def settled_id(self) -> int:
         """`since_tweet_id=settled_id` goes on without a gap; up to the last 15 s may be shown again."""
+        if self._ready:
+            return min(self._new.settled_id, self._ready[0].tweet.tweet_id - 1)
         return self._new.settled_id
 
     def _take(self, read: Sequence[Response]) -> None:
-        """read: the pages of one read above `settled_id`, at least one."""
+        """read: the pages of one read above `self._new.settled_id`, at least one."""
         self._failing_since = None
         self.state = read[0].state
         found = self._new.take([item for page in read for item in page.items], self.state)
@@ -58,6 +61,13 @@ class WatchedHome:
             self.users = {user.user_id: user for page in read for user in page.users}
             self._ready.extend(found)
             self._pace.begin_again()
+        else:
+            self._last_id = self._new.last_id
+
+    def _next_ready(self) -> Item:
+        item = self._ready.popleft()
+        self._last_id = max(self._last_id, item.tweet.tweet_id)
+        return item
 
     def _pause_after(self, error: MurmurationError, now: float) -> float:
         """Seconds to pause after a failed read. Raises the error if it will not pass, or has lasted too long."""
@@ -91,11 +101,11 @@ class HomeWatch(WatchedHome, Iterator[Item]):
             if self.state is not None:
                 time.sleep(self._pace.pause())
             self._read()
-        return self._ready.popleft()
+        return self._next_ready()
 
     def _read(self) -> None:
         while True:
-            since = self.settled_id
+            since = self._new.settled_id
             try:
                 self._take(list(pages(lambda token: self._fetch(since, token))))  # noqa: B023 - read at once
             except MurmurationError as error:

@@ -25,7 +25,7 @@ MOST_REMEMBERED = 10_000
 class NewItems:
     """since_tweet_id: only what has a greater id; None: only what appears after the first read.
 
-    last_id: the greatest id taken so far, at first since_tweet_id.
+    last_id: the greatest id taken or passed over so far, at first since_tweet_id.
     settled_id: nothing new will appear with an id up to this one, but for posts that came later than LATE_MS.
     """
 

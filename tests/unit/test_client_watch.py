@@ -124,6 +124,19 @@ def test_a_watch_ends_at_once_with_what_does_not_pass(server: ScriptedServer, bo
     assert len(server.requests("ListHomeTimeline")) == 1
 
 
+def test_a_watch_goes_on_where_its_user_stopped_not_where_it_has_read(server: ScriptedServer) -> None:
+    server.on("ListHomeTimeline", page(9, 8, 7, as_of=NOW))
+    with Client(server.target, actor_id=1) as client:
+        watch = client.watch_home(since_tweet_id=5)
+        assert (watch.last_id, watch.settled_id) == (5, 5)
+        assert next(watch).tweet.tweet_id == 7
+        assert (watch.last_id, watch.settled_id) == (7, 7)
+        assert next(watch).tweet.tweet_id == 8
+        assert (watch.last_id, watch.settled_id) == (8, 8)
+        assert next(watch).tweet.tweet_id == 9
+        assert (watch.last_id, watch.settled_id) == (9, 9)
+
+
 def test_a_failed_watch_goes_on_when_it_is_asked_again(server: ScriptedServer) -> None:
     server.on("ListHomeTimeline", page(1), UNAVAILABLE)
     with Client(server.target, actor_id=1) as client:

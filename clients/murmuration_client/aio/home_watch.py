@@ -33,11 +33,11 @@ class AsyncHomeWatch(WatchedHome, AsyncIterator[Item]):
             if self.state is not None:
                 await asyncio.sleep(self._pace.pause())
             await self._read()
-        return self._ready.popleft()
+        return self._next_ready()
 
     async def _read(self) -> None:
         while True:
-            since = self.settled_id
+            since = self._new.settled_id
             try:
                 self._take([page async for page in pages(lambda token: self._fetch(since, token))])  # noqa: B023
             except MurmurationError as error:
