@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
-
 _SOCKET_SCHEMES = ("unix:", "unix-abstract:")
 
 
@@ -32,6 +30,8 @@ def _host(address: str) -> str:
 def _is_loopback_host(host: str) -> bool:
     if host.lower() == "localhost":
         return True
+    import ipaddress  # Two milliseconds, which only callers with a token pay.
+
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -334,10 +334,30 @@ def test_options_of_the_caller_win() -> None:
             client.get_user(7)
 
 
-def test_the_library_imports_nothing_of_the_command_line_and_nothing_of_the_server() -> None:
-    code = "import sys, murmuration_client; print(*sys.modules)"
-    loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
-    assert not {"typer", "rich", "pydantic", "murmuration_server"} & set(loaded)
+IMPORT_SECONDS = 0.3
+IMPORT = """
+import sys, time
+begun = time.process_time()
+import murmuration_client
+print(time.process_time() - begun, *sys.modules)
+"""
+
+
+def test_the_library_imports_nothing_of_the_command_line_the_server_or_the_asyncio_form() -> None:
+    loaded = _import()[1]
+    assert not {"typer", "rich", "pydantic", "murmuration_server", "murmuration_client.aio", "ipaddress"} & loaded
+
+
+def test_importing_the_library_is_quick() -> None:
+    """Of several imports the quickest, in seconds of the processor: what else the machine does counts little."""
+    assert min(_import()[0] for _ in range(5)) <= IMPORT_SECONDS
+
+
+def _import() -> tuple[float, set[str]]:
+    """The seconds that an import takes in a new interpreter, and all modules that are loaded then."""
+    done = subprocess.run([sys.executable, "-c", IMPORT], check=True, capture_output=True, text=True)
+    seconds, *modules = done.stdout.split()
+    return float(seconds), set(modules)
 
 
 def test_iterators_fetch_nothing_before_they_are_asked(pair: tuple[ScriptedServer, Client]) -> None:
