@@ -19,7 +19,7 @@ def doctor(
     data: DataOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Says what is wrong with this installation and what to do. Changes nothing, starts nothing.
+    """Says what is wrong with this installation and what to do. Changes no data, starts nothing.
 
     Give it the options and variables that `murmurd up` gets. Exit codes: 0 all is well (warnings too), 1 something
     failed.
