@@ -34,9 +34,9 @@ make bench ARGS='--profile home-reads'
 make results
 ```
 
-The first takes at most 15 minutes on two idle cores and replaces the file's rows, the second those of one measurement. The
-third takes a minute, shows that all of it runs, and writes nothing. The fourth leaves flame graphs of both processes in
-`benchmarks/profiles/`. The last makes this page from the file.
+The first takes at most 15 minutes on two idle cores and replaces the file's rows, the second those of one measurement.
+The third takes a minute, shows that all of it runs, and writes nothing. The fourth leaves flame graphs of both
+processes in `benchmarks/profiles/`. The last makes this page from the file.
 
 In each round all that is compared runs in turns, in one round forwards and in the next one backwards, so slow changes
 of the machine meet all sides. A figure is the median of the rounds' ratios, and its interval that of order statistics;
