@@ -65,6 +65,8 @@ def test_interrupted_it_says_how_to_go_on(murmur: Murmur) -> None:
         stderr=subprocess.PIPE,
         env=os.environ | {"PYTHONUNBUFFERED": "1"},
         text=True,
+        # Where the tests run in the background of a shell, what they start would not hear of Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:
         assert process.stdout is not None
         assert select.select([process.stdout], [], [], START_SECONDS)[0], "no line came"
