@@ -20,6 +20,7 @@ from murmuration_server.platform.config import Settings
 from murmuration_server.platform.errors import MurmurationError
 from murmuration_server.platform.inprocess import InProcessChannel
 from murmuration_server.platform.metrics import Metrics
+from murmuration_server.platform.reception import Reception
 from murmuration_server.platform.server import Dispatcher, grpc_server
 from murmuration_server.platform.worker import Step
 from murmuration_server.roles.embedded import Files
@@ -218,7 +219,8 @@ class Assembly:
         owner = self.runtime.token(8).hex()
         self.serving: Serving = build_serving(ports, self.settings, self.runtime, Metrics(), owner)
         self._serving_steps: dict[str, Step] = {name: step for name, step, _ in self.serving.steps}
-        self._server: grpc.Server = grpc_server(self.serving.public, self.settings.server, 4)
+        reception = Reception(self.runtime, Metrics(), self.settings.server, 4)
+        self._server: grpc.Server = grpc_server(self.serving.public, self.settings.server, reception)
         port = self._server.add_insecure_port("127.0.0.1:0")
         self._server.start()
         self._client = Client(f"127.0.0.1:{port}", timeout=30)

@@ -22,6 +22,7 @@ from murmuration_server.platform.config import ServerSettings
 from murmuration_server.platform.errors import MurmurationError, from_rpc
 from murmuration_server.platform.inprocess import InProcessChannel
 from murmuration_server.platform.metrics import Metrics
+from murmuration_server.platform.reception import Reception
 from murmuration_server.platform.runtime import ThreadRuntime
 from murmuration_server.platform.server import Dispatcher, grpc_server
 from murmuration_server.platform.stubs import invoke
@@ -30,6 +31,8 @@ from tests.support.contract_threads import PATIENCE_SECONDS
 USERS = user_pb2.DESCRIPTOR.services_by_name["UserService"]
 GET_USER = "/murmuration.v1.UserService/GetUser"
 SETTINGS = ServerSettings(default_deadline_seconds=7, max_deadline_seconds=9, max_concurrent_calls=2)
+ROOMY = SETTINGS.model_copy(update={"max_concurrent_calls": 64, "peer_wait_ms": 60_000})
+THREADS = 4
 
 Metadata = tuple[tuple[str, str], ...]
 
@@ -53,16 +56,17 @@ class Servicer:
 class Wire:
     """A channel of one kind onto the servicer, used with bare bytes."""
 
-    def __init__(self, servicer: Servicer, kind: str) -> None:
+    def __init__(self, servicer: Servicer, kind: str, settings: ServerSettings = SETTINGS) -> None:
         self.servicer, self.runtime = servicer, ThreadRuntime()
         self.metrics = Metrics()
-        self.dispatcher = Dispatcher(self.runtime, self.metrics, SETTINGS)
+        self.dispatcher = Dispatcher(self.runtime, self.metrics, settings)
         self.dispatcher.bind(USERS, servicer)
         self._server: grpc.Server | None = None
         if kind == "in process":
             self.channel: grpc.Channel = InProcessChannel(self.dispatcher)
             return
-        self._server = grpc_server(self.dispatcher, SETTINGS, 4)
+        reception = Reception(self.runtime, self.metrics, settings, THREADS)
+        self._server = grpc_server(self.dispatcher, settings, reception)
         port = self._server.add_insecure_port("127.0.0.1:0")
         self._server.start()
         self.channel = grpc.insecure_channel(f"127.0.0.1:{port}", [("grpc.enable_http_proxy", 0)])
@@ -322,6 +326,28 @@ def server(servicer: Servicer) -> Iterator[Wire]:
     made.close()
 
 
+def test_as_many_calls_work_at_a_time_as_it_has_threads(servicer: Servicer) -> None:
+    """However many threads wait for requests beside them."""
+    working, most, lock = 0, 0, threading.Lock()
+
+    def answer(call: Call, request: Any) -> bytes:
+        nonlocal working, most
+        with lock:
+            working += 1
+            most = max(most, working)
+        call.runtime.sleep(0.01)
+        with lock:
+            working -= 1
+        return b""
+
+    servicer.answer = answer
+    wire = Wire(servicer, "over gRPC", ROOMY)
+    with ThreadPoolExecutor(32) as callers:
+        list(callers.map(lambda _: wire.send(), range(32)))
+    wire.close()
+    assert most == THREADS
+
+
 def test_a_server_over_its_limit_refuses_at_once(server: Wire, servicer: Servicer) -> None:
     arrived, go_on = threading.Semaphore(0), threading.Event()
 
@@ -402,6 +428,27 @@ def test_a_stream_that_is_broken_half_way_is_refused(imports: tuple[Importer, An
     with pytest.raises(grpc.RpcError) as caught:
         imports[1](iter([b"", b"\xff", b""]), timeout=30)
     assert reason(from_rpc(caught.value)) == "MALFORMED_REQUEST"
+
+
+def test_a_stream_that_waits_for_its_next_message_lets_others_work(servicer: Servicer) -> None:
+    wire = Wire(servicer, "over gRPC", ROOMY)
+    service = admin_pb2.DESCRIPTOR.services_by_name["AdminService"]
+    wire.dispatcher.bind(service, Importer())
+    under_way, go_on = [threading.Event() for _ in range(THREADS)], threading.Event()
+
+    def messages(sent: threading.Event) -> Iterator[bytes]:
+        yield b""
+        sent.set()
+        assert go_on.wait(PATIENCE_SECONDS)
+
+    method = wire.channel.stream_unary(f"/{service.full_name}/ImportGraph")
+    streams = [method.future(messages(sent), timeout=PATIENCE_SECONDS) for sent in under_way]
+    assert all(sent.wait(PATIENCE_SECONDS) for sent in under_way)
+    assert wire.send() == b""
+    go_on.set()
+    for stream in streams:
+        stream.result()
+    wire.close()
 
 
 def test_a_server_that_is_stopping_says_so(wire: Wire, servicer: Servicer) -> None:

@@ -223,6 +223,17 @@ def test_reads_do_not_wait_for_writes(db: Database, held: Held) -> None:
     assert names(db) == set()
 
 
+def test_as_many_connections_are_open_as_read_at_once(db: Database) -> None:
+    """However many threads read, one after the other."""
+    used = set()
+    for _ in range(8):
+        reader = threading.Thread(target=lambda: used.add(db.read(id)))
+        reader.start()
+        reader.join()
+    assert len(used) == 1
+    assert db.read(lambda outer: db.read(lambda inner: inner is not outer)), "nobody else uses it meanwhile"
+
+
 def test_reads_write_nothing(db: Database) -> None:
     with pytest.raises(Unavailable, match=r"readonly|read-only|query_only"):
         db.read(add("a"))

@@ -37,9 +37,24 @@ class ServerSettings(_Section):
         le=65535,
         description="the worker has the next; 0: any; absent: murmurd up chooses 7701",
     )
-    threads: int = Field(default=16, ge=1, le=256)
+    threads: int = Field(default=16, ge=1, le=256, description="calls that work at a time")
     max_concurrent_calls: int = Field(default=512, ge=1)
+    max_waiting_calls: int = Field(
+        default=128, ge=1, le=1024, description="wait for their request at a time; each has a thread"
+    )
+    max_connections: int = Field(default=1000, ge=1, description="to a port; more are closed at once")
+    max_streams_per_connection: int = Field(default=100, ge=1, description="calls at a time on one connection")
+    max_idle_seconds: float = Field(
+        default=900.0, gt=0, le=DAY_MS / 1000, description="a connection without calls is closed after this"
+    )
+    peer_wait_ms: int = Field(
+        default=5000,
+        ge=1,
+        le=DAY_MS,
+        description="for HTTP/2 to begin, for the next message of a call, for its answer to be taken",
+    )
     max_message_bytes: int = Field(default=4 << 20, ge=1024)
+    max_metadata_bytes: int = Field(default=16 << 10, ge=1024, description="of a call, as gRPC counts")
     default_deadline_seconds: float = Field(default=10.0, gt=0)
     max_deadline_seconds: float = Field(default=60.0, gt=0)
     max_stream_seconds: float = Field(default=3600.0, gt=0, description="of calls that stream requests, as imports")

@@ -41,6 +41,9 @@ class Metrics:
         self.cache_node_changes = self._counter(
             "cache_node_changes", "Cache nodes that this process took out or let in again.", "to"
         )
+        self.calls_given_up = self._counter(
+            "calls_given_up", "Calls cancelled since their request did not come, or their answer was not taken.", "for"
+        )
         self.worker_errors = self._counter("worker_errors", "Steps of workers that failed.", "worker")
         self.cql_seconds = self._histogram("cql_seconds", "Time for a request to the database.", "kind")
         self.cql_failures = self._counter("cql_failures", "Requests to the database that failed.", "kind")

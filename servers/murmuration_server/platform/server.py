@@ -3,6 +3,7 @@ the in-process channel alike, so both answer the same."""
 
 from __future__ import annotations
 
+import functools
 import logging
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -29,6 +30,7 @@ from murmuration_server.platform.errors import (
     Unavailable,
 )
 from murmuration_server.platform.metrics import Metrics
+from murmuration_server.platform.reception import Reception
 from murmuration_server.platform.runtime import Runtime
 
 log = logging.getLogger(__name__)
@@ -36,6 +38,8 @@ log = logging.getLogger(__name__)
 Metadata = Sequence[tuple[str, str | bytes]]
 NO_DEADLINE = 1e9
 """Seconds: more than this left is how gRPC says that a call has no deadline."""
+KEEPALIVE_MS = 60_000
+KEEPALIVE_TIMEOUT_MS = 20_000
 _TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
@@ -75,9 +79,9 @@ class Dispatcher:
         return self._methods.get(path)
 
     def invoke(
-        self, method: _Method, payload: bytes | Iterator[bytes], metadata: Metadata, timeout: float | None
+        self, method: _Method, payload: bytes | Iterator[bytes] | None, metadata: Metadata, timeout: float | None
     ) -> bytes:
-        """Runs one call. Raises `MurmurationError` and nothing else."""
+        """Runs one call. Raises `MurmurationError` and nothing else. `payload`: None where the caller sent none."""
         started = self._runtime.monotonic()
         code = "OK"
         try:
@@ -88,7 +92,7 @@ class Dispatcher:
             if method.streams_requests:
                 request = self._parse_stream(method, cast(Iterator[bytes], payload))
             else:
-                request = _parse(method, cast(bytes, payload))
+                request = _parse(method, cast("bytes | None", payload))
             answer = method.run(call, request)
             return answer if isinstance(answer, bytes) else answer.SerializeToString()
         except MurmurationError as error:
@@ -143,7 +147,9 @@ def _actor(value: str | bytes) -> int:
     return int(text)
 
 
-def _parse(method: _Method, payload: bytes) -> Message:
+def _parse(method: _Method, payload: bytes | None) -> Message:
+    if payload is None:
+        raise MalformedRequest
     request = method.request_class()
     try:
         request.ParseFromString(payload)
@@ -153,39 +159,57 @@ def _parse(method: _Method, payload: bytes) -> Message:
 
 
 class _GenericHandler(grpc.GenericRpcHandler):
-    def __init__(self, dispatcher: Dispatcher) -> None:
-        self._dispatcher = dispatcher
+    def __init__(self, dispatcher: Dispatcher, reception: Reception) -> None:
+        self._dispatcher, self._reception = dispatcher, reception
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[Any, Any] | None:
         method = self._dispatcher.method(handler_call_details.method)
         if method is None:
             return None
 
-        def run(payload: Any, context: grpc.ServicerContext) -> bytes:
+        # Also where one request is wanted: gRPC's unary handlers wait for it where nobody can end the waiting.
+        return grpc.stream_unary_rpc_method_handler(functools.partial(self._run, method))
+
+    def _run(self, method: _Method, payloads: Iterator[bytes], context: grpc.ServicerContext) -> bytes:
+        payload: bytes | Iterator[bytes] | None
+        if method.streams_requests:
+            payload = self._reception.messages(payloads, context)
+        else:
+            payload = self._reception.receive(payloads, context)
+        with self._reception.turn():
             try:
-                return self._dispatcher.invoke(
-                    method, payload, cast(Metadata, context.invocation_metadata()), context.time_remaining()
-                )
+                metadata = cast(Metadata, context.invocation_metadata())
+                answer = self._dispatcher.invoke(method, payload, metadata, context.time_remaining())
             except MurmurationError as error:
                 context.set_trailing_metadata(((DETAILS_METADATA, error.to_status()),))
                 context.set_code(error.code)
                 context.set_details(error.message)
-                return b""
+                answer = b""
+        self._reception.answered(context)
+        return answer
 
-        make = grpc.stream_unary_rpc_method_handler if method.streams_requests else grpc.unary_unary_rpc_method_handler
-        return make(run)
 
-
-def grpc_server(dispatcher: Dispatcher, settings: ServerSettings, threads: int) -> grpc.Server:
-    """A server that is not started and has no port yet. Over its concurrency limit it refuses at once."""
+def grpc_server(dispatcher: Dispatcher, settings: ServerSettings, reception: Reception) -> grpc.Server:
+    """A server that is not started and has no port yet. Over its concurrency limit it refuses at once. `reception` is
+    the server's own, and somebody has to go on calling its `run_once`."""
     options = [
         ("grpc.max_receive_message_length", settings.max_message_bytes),
-        ("grpc.max_metadata_size", 16 * 1024),
-        ("grpc.so_reuseport", 0),
+        ("grpc.max_metadata_size", settings.max_metadata_bytes),
+        # Without it this would be a quarter more, and what lies between would be refused at random.
+        ("grpc.absolute_max_metadata_size", settings.max_metadata_bytes),
+        ("grpc.max_concurrent_streams", settings.max_streams_per_connection),
+        ("grpc.max_allowed_incoming_connections", settings.max_connections),
+        ("grpc.max_connection_idle_ms", int(settings.max_idle_seconds * 1000)),
+        # From the connection until HTTP/2 is agreed on; its own handshake timeout ends before the last step of that.
+        ("grpc.http2.settings_timeout", settings.peer_wait_ms),
+        # A peer that is gone without a word is noticed; callers may ask the same of us.
+        ("grpc.keepalive_time_ms", KEEPALIVE_MS),
+        ("grpc.keepalive_timeout_ms", KEEPALIVE_TIMEOUT_MS),
         ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
         ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.so_reuseport", 0),
     ]
-    pool = ThreadPoolExecutor(threads, thread_name_prefix="grpc")
+    pool = ThreadPoolExecutor(reception.pool_threads, thread_name_prefix="grpc")
     server = grpc.server(pool, options=options, maximum_concurrent_rpcs=settings.max_concurrent_calls)
-    server.add_generic_rpc_handlers((_GenericHandler(dispatcher),))
+    server.add_generic_rpc_handlers((_GenericHandler(dispatcher, reception),))
     return server

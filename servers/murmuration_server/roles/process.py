@@ -13,6 +13,7 @@ from prometheus_client import start_http_server
 from murmuration_server.cache.memory import MemoryCache
 from murmuration_server.platform.config import Settings
 from murmuration_server.platform.metrics import Metrics
+from murmuration_server.platform.reception import Reception
 from murmuration_server.platform.runtime import Event, Runtime
 from murmuration_server.platform.server import grpc_server
 from murmuration_server.platform.sqlite import StoreUnusable
@@ -24,6 +25,7 @@ from murmuration_server.roles.working import WorkingPorts, build_working
 log = logging.getLogger(__name__)
 
 INTERNAL_THREADS = 4
+RECEPTION_SECONDS = 0.1
 STOP_STEP_SECONDS = 5.0
 REFUSING_SECONDS = 0.2
 INTERNAL_GRACE_SECONDS = 1.0
@@ -59,14 +61,17 @@ def run_serving(
             alone=True,
         )
         serving = build_serving(ports, settings, runtime, metrics, owner=runtime.token(8).hex())
-        internal = grpc_server(serving.internal, settings.server, INTERNAL_THREADS)
+        inside = Reception(runtime, metrics, settings.server, INTERNAL_THREADS)
+        internal = grpc_server(serving.internal, settings.server, inside)
         internal.add_insecure_port(f"unix:{socket}")
-        public = grpc_server(serving.public, settings.server, settings.server.threads)
+        outside = Reception(runtime, metrics, settings.server, settings.server.threads)
+        public = grpc_server(serving.public, settings.server, outside)
         port = _bind(public, settings.server.host, settings.server.port)
         # From here on things run, and are stopped before what they use is closed.
         internal.start()
         closing.callback(lambda: internal.stop(INTERNAL_GRACE_SECONDS).wait())
-        closing.callback(_stop, _start(serving.steps, runtime, metrics))
+        receptions = [("reception-internal", inside, RECEPTION_SECONDS), ("reception", outside, RECEPTION_SECONDS)]
+        closing.callback(_stop, _start([*serving.steps, *receptions], runtime, metrics))
         public.start()
         closing.callback(lambda: public.stop(settings.server.drain_seconds).wait())
         on_ready(Ready(port, metrics_port))
