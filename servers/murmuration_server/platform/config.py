@@ -51,7 +51,7 @@ class ServerSettings(_Section):
         default=5000,
         ge=1,
         le=DAY_MS,
-        description="for HTTP/2 to begin, for the next message of a call, for its answer to be taken",
+        description="for HTTP/2 to begin, for a call's request, for its answer to be taken",
     )
     max_message_bytes: int = Field(default=4 << 20, ge=1024)
     max_metadata_bytes: int = Field(default=16 << 10, ge=1024, description="of a call, as gRPC counts")

@@ -19,6 +19,8 @@ from murmuration_server.platform.runtime import Queue, Runtime
 
 CROWDED_WAIT_SECONDS = 0.25
 """What a call that sends its request at all needs at most, on a busy machine: it waits longer only where few wait."""
+PAUSE_SECONDS = 60.0
+"""What a caller of a stream may take between two messages: an import reads its file meanwhile."""
 
 
 class Caller(Protocol):
@@ -42,14 +44,18 @@ class Reception:
         for _ in range(threads):
             self._turns.put(None)
         # In the order of their coming, so the first is the one that has waited longest.
-        self._waiting: dict[Caller, float] = {}
+        self._waiting: dict[Caller, tuple[float, float]] = {}
+        """Since when, and for how many seconds at most."""
         self._leaving: dict[Caller, float] = {}
         self._lock = runtime.lock()
 
     def receive(self, payloads: Iterator[bytes], caller: Caller) -> bytes | None:
-        """The next message, or None where the caller sends no more. Raises what gRPC raises where the call is over."""
+        """The first message, or None where the caller sends none. Raises what gRPC raises where the call is over."""
+        return self._receive(payloads, caller, self._patience)
+
+    def _receive(self, payloads: Iterator[bytes], caller: Caller, patience: float) -> bytes | None:
         with self._lock:
-            self._waiting[caller] = self._runtime.monotonic()
+            self._waiting[caller] = self._runtime.monotonic(), patience
         try:
             return next(payloads, None)
         finally:
@@ -58,15 +64,17 @@ class Reception:
 
     def messages(self, payloads: Iterator[bytes], caller: Caller) -> Iterator[bytes]:
         """All messages of a stream. For one that works: while it waits for the next, another may work."""
+        patience = self._patience
         while True:
             self._turns.put(None)
             try:
-                payload = self.receive(payloads, caller)
+                payload = self._receive(payloads, caller, patience)
             finally:
                 self._turns.get()
             if payload is None:
                 return
             yield payload
+            patience = max(PAUSE_SECONDS, self._patience)
 
     @contextmanager
     def turn(self) -> Iterator[None]:
@@ -88,8 +96,10 @@ class Reception:
         """Cancels whose request or whose taking of the answer is overdue."""
         now = self._runtime.monotonic()
         with self._lock:
-            patience = CROWDED_WAIT_SECONDS if len(self._waiting) >= self._most else self._patience
-            overdue = [caller for caller, since in self._waiting.items() if now - since > patience]
+            most = CROWDED_WAIT_SECONDS if len(self._waiting) >= self._most else PAUSE_SECONDS + self._patience
+            overdue = [
+                caller for caller, (since, patience) in self._waiting.items() if now - since > min(patience, most)
+            ]
             stuck = [caller for caller, since in self._leaving.items() if now - since > self._patience]
             for caller in stuck:
                 del self._leaving[caller]
