@@ -19,7 +19,8 @@ MORE_OTHER_FILES = 160
 MORE_BYTES = 64 << 20
 """Of the allocator, which keeps what it once had. What grows with each attack is seen by `stays_flat`."""
 FLAT_BYTES = 1 << 20
-ROUNDS = 8
+ROUNDS = 40
+"""Each thread that takes up a call has memory of its own to be warmed; there are many."""
 
 
 @dataclass(frozen=True)

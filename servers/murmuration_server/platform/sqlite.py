@@ -214,7 +214,8 @@ def _open(path: Path | None, *, read_only: bool) -> sqlite3.Connection:
         connection.execute("PRAGMA cache_size = -16384")
         return connection
     except sqlite3.DatabaseError as error:
-        if read_only and path is not None and not path.exists():
+        # Asked again whether it is there, it may have come since: what cannot be opened is then tried once more.
+        if read_only and path is not None and getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_CANTOPEN:
             raise StoreNotReady(f"{path} is not there; the process that writes it does not run.") from error
         raise StoreUnusable(refusal(path, error)) from error
 
