@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, MaxLen, MinLen
 from prometheus_client.metrics import MetricWrapperBase
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
 from murmuration.v1.errors_pb2 import ErrorReason
@@ -19,7 +19,7 @@ from murmuration_client.status import CLASS_OF_STATUS
 from murmuration_server.platform.config import PREFIX, Settings
 from murmuration_server.platform.errors import MurmurationError
 from murmuration_server.platform.metrics import Metrics
-from murmuration_server.roles.parts import PARTS, ROLES
+from murmuration_server.roles.parts import EMBEDDED, PARTS
 from tests.docs.pages import ROOT
 
 _UNITS = {"ms": "ms", "seconds": "s", "bytes": "bytes"}
@@ -110,14 +110,14 @@ def _range(field: FieldInfo) -> str:
     annotation = field.annotation
     if get_origin(annotation) is Literal:
         return ", ".join(f"`{choice}`" for choice in get_args(annotation))
-    if annotation in (str, Path):
-        return "text" if annotation is str else "a path"
+    if annotation in (str, Path, SecretStr):
+        return {str: "text", Path: "a path", SecretStr: "text, secret"}[annotation]
     if get_origin(annotation) is dict:
         return "a table of texts"
     kind = next((part for part in get_args(annotation) if part is not NoneType), annotation)
     words = "a number" if kind is float else "a whole number"
     if get_origin(annotation) is tuple:
-        words = "a list of texts"
+        words = "a list of texts" + (", secret" if kind is SecretStr else "")
     for limit in field.metadata:
         words += _limit(limit)
     return words
@@ -170,18 +170,18 @@ def _comments(proto: str) -> dict[str, str]:
 
 
 def parts() -> str:
-    where = {part: role for role, names in ROLES.items() for part in names}
+    where = {part: role for role, names in EMBEDDED.items() for part in names}
     rows = [
         (
             f"`{part.name}`",
             where[part.name],
-            *(_names(names) for names in (part.serves, part.calls, part.consumes, part.produces)),
+            *(_names(names) for names in (part.serves, part.internal, part.calls, part.consumes, part.produces)),
             _names(part.writes),
             _names(part.reads),
         )
         for part in PARTS
     ]
-    headers = ("part", "process", "serves", "calls", "consumes", "produces", "writes", "reads")
+    headers = ("part", "process", "serves", "internal", "calls", "consumes", "produces", "writes", "reads")
     return table(headers, rows)
 
 

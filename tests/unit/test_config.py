@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from pathlib import Path
@@ -128,3 +129,24 @@ def test_a_file_has_no_keys_of_the_loader(tmp_path: Path) -> None:
 )
 def test_settings_that_contradict_one_another_are_refused(tmp_path: Path, text: str) -> None:
     refused(tmp_path, text)
+
+
+# Keys
+
+
+@pytest.mark.parametrize(
+    "keys", [["1"], ["1:abc"], [f"256:{'a' * 64}"], [f"1:{'g' * 64}"], [f"1:{'a' * 64}", f"1:{'b' * 64}"]]
+)
+def test_cursor_keys_that_are_none_are_refused_and_not_told(keys: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MURMURATION_KEYS__CURSOR", json.dumps(keys))
+    with pytest.raises(ConfigError) as caught:
+        load()
+    assert "keys.cursor" in str(caught.value)
+    assert "aaa" not in str(caught.value)
+
+
+def test_the_first_cursor_key_signs_and_the_others_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MURMURATION_KEYS__CURSOR", json.dumps([f"7:{'ab' * 32}", f"0:{'cd' * 32}"]))
+    settings = load()
+    assert settings.keys.cursor_keys() == ((7, bytes.fromhex("ab" * 32)), (0, bytes.fromhex("cd" * 32)))
+    assert "abab" not in repr(settings)

@@ -108,6 +108,17 @@ def test_secrets_are_left_out_unless_they_are_asked_for(file: Path) -> None:
     assert "hunter2" in shown("--config", file, "--secrets")
 
 
+def test_what_is_wholly_secret_is_left_out_as_well(tmp_path: Path) -> None:
+    file, key = tmp_path / "keys.toml", "5e" * 32
+    file.write_text(f'[keys]\ncursor = ["1:{key}"]\n[cql]\nusername = "us"\npassword = "hunter3"\n')
+    for output in (shown("--config", file), shown("--config", file, "--json")):
+        assert key not in output
+        assert "hunter3" not in output
+        assert "username" in output
+    told = tomllib.loads(shown("--config", file, "--secrets"))
+    assert (told["keys"]["cursor"], told["cql"]["password"]) == ([f"1:{key}"], "hunter3")
+
+
 def test_show_refuses_what_up_refuses(tmp_path: Path) -> None:
     result = run("show", "--config", tmp_path / "absent.toml")
     assert (result.exit_code, result.stdout) == (1, "")
@@ -161,6 +172,8 @@ def test_an_address_that_may_not_be_served_is_a_fault(tmp_path: Path) -> None:
     [fault] = faults(file)
     assert fault["key"] == "server.host"
     assert "127.0.0.1" in fault["mend"]
+    file.write_text('[server]\nhost = "0.0.0.0"\nauth = "trusted-metadata"\n')
+    assert faults(file) == []
 
 
 @pytest.mark.parametrize("value", ['a"b\\c', "tab\tnew\nline", "\x7f\x00\x1f", "emoji \U0001f426", "# no remark"])

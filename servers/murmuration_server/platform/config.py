@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
+
+from murmuration_server.platform.unusable import CannotStart
 
 DAY_MS = 86_400_000
 PREFIX = "MURMURATION_"
 
 
-class ConfigError(Exception):
+class ConfigError(CannotStart):
     """The configuration cannot be used; the message names each fault. `faults`: (key or variable, what is wrong); none
     where the file itself cannot be read."""
 
@@ -29,13 +32,24 @@ class _Section(BaseModel):
 
 
 class ServerSettings(_Section):
-    host: str = "127.0.0.1"
+    host: str = Field(default="127.0.0.1", description="for calls, for metrics and for health")
     port: int = Field(default=7700, ge=0, le=65535)
+    auth: Literal["loopback", "trusted-metadata"] = Field(
+        default="loopback",
+        description="callers name themselves and are believed: `loopback`: so only this machine's addresses are "
+        "served; `trusted-metadata`: whoever reaches the port was authenticated before",
+    )
     metrics_port: int | None = Field(
         default=None,
         ge=0,
         le=65535,
-        description="the worker has the next; 0: any; absent: murmurd up chooses 7701",
+        description="the next process has the next; 0: any; absent: murmurd up chooses 7701",
+    )
+    health_port: int | None = Field(
+        default=None,
+        ge=0,
+        le=65535,
+        description="of a role: grpc.health.v1 for `startup`, `live` and `ready`; the next process has the next",
     )
     threads: int = Field(default=16, ge=1, le=256, description="calls that work at a time")
     max_concurrent_calls: int = Field(default=512, ge=1)
@@ -59,7 +73,55 @@ class ServerSettings(_Section):
     max_deadline_seconds: float = Field(default=60.0, gt=0)
     max_stream_seconds: float = Field(default=3600.0, gt=0, description="of calls that stream requests, as imports")
     cache_bytes: int = Field(default=64 << 20, ge=1 << 16, description="of the cache within the serving process")
-    drain_seconds: float = Field(default=10.0, ge=0)
+    drain_seconds: float = Field(default=10.0, ge=0, description="calls under way may take so long at the end")
+    max_connection_age_seconds: float = Field(
+        default=3600.0,
+        gt=0,
+        le=DAY_MS / 1000,
+        description="then a connection is ended in peace, and its caller looks anew where the servers are",
+    )
+
+
+class PeerSettings(_Section):
+    """Where the roles are, as gRPC names targets: `dns:///name:port` finds every address that the name has."""
+
+    users: str = Field(default="dns:///users:7700", min_length=1, description="where that role serves")
+    graph: str = Field(default="dns:///graph:7700", min_length=1, description="where that role serves")
+    tweets: str = Field(default="dns:///tweets:7700", min_length=1, description="where that role serves")
+    timeline: str = Field(
+        default="dns:///timeline:7700", min_length=1, description="where processes of this role serve"
+    )
+    admin: str = Field(default="dns:///admin:7700", min_length=1, description="where that role serves")
+
+
+class KeySettings(_Section):
+    """Secrets that all processes share. `murmurd up` makes its own."""
+
+    cursor: tuple[SecretStr, ...] = Field(
+        default=(),
+        max_length=16,
+        description="`id:64 hex digits` each, id from 0 to 255; the first signs page tokens, all are accepted",
+    )
+
+    @field_validator("cursor")
+    @classmethod
+    def _keys(cls, keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        ids = [key_id for key_id, _ in map(_cursor_key, keys)]
+        if len(set(ids)) != len(ids):
+            raise ValueError("two keys have the same id")
+        return keys
+
+    def cursor_keys(self) -> tuple[tuple[int, bytes], ...]:
+        """(id, 32 bytes) each."""
+        return tuple(map(_cursor_key, self.cursor))
+
+
+def _cursor_key(text: SecretStr) -> tuple[int, bytes]:
+    # Says nothing of what it was given: messages are logged.
+    match = re.fullmatch(r"(\d{1,3}):([0-9a-fA-F]{64})", text.get_secret_value())
+    if match is None or int(match[1]) > 255:
+        raise ValueError("a key is `id:64 hex digits`, id from 0 to 255")
+    return int(match[1]), bytes.fromhex(match[2])
 
 
 class TimelineSettings(_Section):
@@ -223,6 +285,8 @@ class CqlSettings(_Section):
     consistency: Literal["LOCAL_ONE", "LOCAL_QUORUM", "QUORUM"] = Field(
         default="LOCAL_QUORUM", description="with less than a quorum, what was acked may be lost or not yet be seen"
     )
+    username: str = Field(default="", max_length=200, description="empty: the nodes ask for none")
+    password: SecretStr = Field(default=SecretStr(""), description="of that user; better in the environment")
     connect_timeout_ms: int = Field(default=5000, ge=1, description="for one node")
     request_timeout_ms: int = Field(default=10_000, ge=1, description="for one request, within what the call has left")
     max_in_flight: int = Field(default=1024, ge=1, description="requests of a process; more wait, then are refused")
@@ -241,6 +305,8 @@ class Settings(BaseSettings):
     data: Path = Path("murmuration-data")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     server: ServerSettings = ServerSettings()
+    peers: PeerSettings = PeerSettings()
+    keys: KeySettings = KeySettings()
     timeline: TimelineSettings = TimelineSettings()
     tweets: TweetSettings = TweetSettings()
     graph: GraphSettings = GraphSettings()

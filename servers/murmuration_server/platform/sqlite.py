@@ -15,6 +15,7 @@ from murmuration_server.platform.call import Call
 from murmuration_server.platform.errors import DeadlineExceeded, Overloaded, Unavailable
 from murmuration_server.platform.runtime import Queue, QueueFull, Runtime
 from murmuration_server.platform.sqlite_faults import fault, is_of_the_file, refusal
+from murmuration_server.platform.unusable import CannotStart
 
 T = TypeVar("T")
 
@@ -23,7 +24,7 @@ GROUP_COMMIT_WRITES = 256
 BUSY_TIMEOUT_SECONDS = 5.0
 
 
-class StoreUnusable(Exception):
+class StoreUnusable(CannotStart):
     """The file cannot be used; the message says why and what to do."""
 
 

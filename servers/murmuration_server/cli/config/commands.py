@@ -27,7 +27,7 @@ def show(
 
     Example: murmurd config show --config murmuration.toml --changed
     """
-    from murmuration_server.cli.config.sources import DEFAULT, effective, is_secret
+    from murmuration_server.cli.config.sources import DEFAULT, Setting, effective, is_secret
     from murmuration_server.cli.config.toml import as_toml
 
     settings = effective(load_settings(config), config)
@@ -37,14 +37,17 @@ def show(
         typer.echo(as_toml(settings, secrets=secrets))
         return
 
-    def shown(value: object) -> object:
-        if secrets or not isinstance(value, Mapping):
-            return value
-        return {key: "(hidden)" if is_secret(key) else each for key, each in value.items()}
+    def shown(setting: Setting) -> object:
+        if secrets:
+            return setting.value
+        if setting.secret:
+            return "(hidden)"
+        if not isinstance(setting.value, Mapping):
+            return setting.value
+        return {key: "(hidden)" if is_secret(key) else each for key, each in setting.value.items()}
 
     document = {
-        setting.key: {"value": shown(setting.value), "source": setting.source, "from": setting.place}
-        for setting in settings
+        setting.key: {"value": shown(setting), "source": setting.source, "from": setting.place} for setting in settings
     }
     typer.echo(json.dumps({"settings": document}, indent=2))
 

@@ -36,6 +36,8 @@ def faults_of(file: Path | None) -> list[Fault]:
 def address_fault(settings: Settings) -> Fault | None:
     """Whether the address is one that may be served before there is authentication."""
     host = settings.server.host
+    if settings.server.auth == "trusted-metadata":
+        return None
     try:
         loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -46,8 +48,9 @@ def address_fault(settings: Settings) -> Fault | None:
         "server.host",
         "",
         f"server.host is {host}, but callers name themselves and are believed, so only addresses of this machine "
-        "are served until authentication exists.",
-        "Set it to 127.0.0.1, or leave it out.",
+        "are served.",
+        "Set it to 127.0.0.1; or, where nobody reaches the port who was not authenticated before, set server.auth to "
+        "trusted-metadata.",
     )
 
 

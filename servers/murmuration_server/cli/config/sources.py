@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 
 from murmuration_server.platform.config import PREFIX, Settings, read_file
 
@@ -20,23 +20,24 @@ _SECRET_WORDS = ("password", "secret", "token", "key.pem", "jaas")
 @dataclass(frozen=True, slots=True)
 class Setting:
     """One setting in force. key: "section.name". source: DEFAULT, FILE or ENVIRONMENT. place: the file's or variable's
-    name, empty for a default. default: what it is where nobody says anything."""
+    name, empty for a default. default: what it is where nobody says anything. secret: whether all of the value is."""
 
     key: str
     value: object
     source: str
     place: str
     default: object
+    secret: bool
 
 
 def effective(settings: Settings, file: Path | None) -> list[Setting]:
     """Every setting of `settings`, which were loaded from this file and the environment, with its source."""
     in_file = read_file(file)
-    standard = dict(_walk(Settings.model_construct()))
+    standard = {key: value for key, value, _ in _walk(Settings.model_construct())}
     found = []
-    for key, value in _walk(settings):
+    for key, value, secret in _walk(settings):
         source, place = source_of(key, in_file, file)
-        found.append(Setting(key, value, source, place, standard[key]))
+        found.append(Setting(key, value, source, place, standard[key], secret))
     return found
 
 
@@ -75,10 +76,20 @@ def _json_keys(text: str) -> frozenset[str]:
     return frozenset(value) if isinstance(value, dict) else frozenset()
 
 
-def _walk(settings: BaseModel, prefix: str = "") -> Iterator[tuple[str, object]]:
+def _walk(settings: BaseModel, prefix: str = "") -> Iterator[tuple[str, object, bool]]:
+    """(key, value, whether it is secret)."""
     for name in type(settings).model_fields:
         value = getattr(settings, name)
         if isinstance(value, BaseModel):
             yield from _walk(value, f"{prefix}{name}.")
         else:
-            yield f"{prefix}{name}", str(value) if isinstance(value, Path) else value
+            plain = _plain(value)
+            yield f"{prefix}{name}", plain, plain != value and not isinstance(value, Path)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    if isinstance(value, tuple):
+        return tuple(_plain(each) for each in value)
+    return str(value) if isinstance(value, Path) else value

@@ -26,6 +26,8 @@ def as_toml(settings: Sequence[Setting], *, secrets: bool) -> str:
 def _lines(name: str, setting: Setting, secrets: bool) -> list[str]:
     if setting.value is None:
         return [f"# {name} is not set"]
+    if setting.secret and not secrets:
+        return [f"# {name} is left out; --secrets writes it"]
     value, hidden = setting.value, []
     if isinstance(value, Mapping) and not secrets:
         hidden = [key for key in value if is_secret(key)]

@@ -17,11 +17,12 @@ from cassandra.protocol import OverloadedErrorMessage, ServerError
 from cassandra.protocol import RequestExecutionException as Refused
 
 from murmuration_server.platform.errors import MurmurationError, Overloaded, Unavailable
+from murmuration_server.platform.unusable import CannotStart
 
 DATABASE = "the database"
 
 
-class CqlUnusable(Exception):
+class CqlUnusable(CannotStart):
     """The database or the driver cannot be used; the message says why and what to do."""
 
 

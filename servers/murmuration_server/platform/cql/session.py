@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from cassandra import ConsistencyLevel
+from cassandra.auth import PlainTextAuthProvider
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ResponseFuture, Session
 from cassandra.query import BatchStatement, BatchType, PreparedStatement
 
@@ -261,7 +262,14 @@ def _cluster(settings: CqlSettings) -> Cluster:
         port=settings.port,
         protocol_version=PROTOCOL_VERSION,
         connection_class=LibevConnection,
+        auth_provider=_credentials(settings),
         connect_timeout=settings.connect_timeout_ms / 1000,
         control_connection_timeout=settings.connect_timeout_ms / 1000,
         execution_profiles={EXEC_PROFILE_DEFAULT: profile(settings)},
     )
+
+
+def _credentials(settings: CqlSettings) -> PlainTextAuthProvider | None:
+    if not settings.username:
+        return None
+    return PlainTextAuthProvider(settings.username, settings.password.get_secret_value())
