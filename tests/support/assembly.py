@@ -23,7 +23,7 @@ from murmuration_server.platform.metrics import Metrics
 from murmuration_server.platform.reception import Reception
 from murmuration_server.platform.server import Dispatcher, grpc_server
 from murmuration_server.platform.worker import Step
-from murmuration_server.roles.embedded import Files
+from murmuration_server.roles.files import Files
 from murmuration_server.roles.serving import Serving, ServingPorts, build_serving
 from murmuration_server.roles.working import WorkingPorts, build_working
 from tests.support.contract_clock import SetClock

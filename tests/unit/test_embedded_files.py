@@ -10,7 +10,7 @@ import pytest
 from murmuration_server.platform.config import Settings
 from murmuration_server.platform.runtime import ThreadRuntime
 from murmuration_server.platform.sqlite import StoreUnusable
-from murmuration_server.roles.embedded import KEY_BYTES, Files
+from murmuration_server.roles.files import KEY_BYTES, Files
 
 RUNTIME = ThreadRuntime()
 

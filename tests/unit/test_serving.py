@@ -1,4 +1,4 @@
-"""A real server and the in-process channel answer alike: the same bytes in, the same answer or error out."""
+"""A real server, the in-process channel and a gateway answer alike: the same bytes in, the same answer or error out."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +19,7 @@ from murmuration.v1 import user_pb2, user_pb2_grpc
 from murmuration.v1.errors_pb2 import ErrorReason
 from murmuration_server.platform import errors
 from murmuration_server.platform.call import Call, Priority
+from murmuration_server.platform.channels import open_channel
 from murmuration_server.platform.config import ServerSettings
 from murmuration_server.platform.errors import MurmurationError, from_rpc
 from murmuration_server.platform.inprocess import InProcessChannel
@@ -61,15 +63,27 @@ class Wire:
         self.metrics = Metrics()
         self.dispatcher = Dispatcher(self.runtime, self.metrics, settings)
         self.dispatcher.bind(USERS, servicer)
-        self._server: grpc.Server | None = None
+        self._closing = ExitStack()
         if kind == "in process":
             self.channel: grpc.Channel = InProcessChannel(self.dispatcher)
             return
-        reception = Reception(self.runtime, self.metrics, settings, THREADS)
-        self._server = grpc_server(self.dispatcher, settings, reception)
-        port = self._server.add_insecure_port("127.0.0.1:0")
-        self._server.start()
-        self.channel = grpc.insecure_channel(f"127.0.0.1:{port}", [("grpc.enable_http_proxy", 0)])
+        target = self._serve(self.dispatcher, settings)
+        if kind == "through a gateway":
+            behind = open_channel(target, settings, retried=False)
+            self._closing.callback(behind.close)
+            self.metrics = Metrics()
+            gateway = Dispatcher(self.runtime, self.metrics, settings)
+            gateway.forward(USERS, behind)
+            target = self._serve(gateway, settings)
+        self.channel = grpc.insecure_channel(target, [("grpc.enable_http_proxy", 0)])
+
+    def _serve(self, dispatcher: Dispatcher, settings: ServerSettings) -> str:
+        """Answers the target."""
+        server = grpc_server(dispatcher, settings, Reception(self.runtime, self.metrics, settings, THREADS))
+        port = server.add_insecure_port("127.0.0.1:0")
+        server.start()
+        self._closing.callback(lambda: server.stop(None).wait(PATIENCE_SECONDS))
+        return f"127.0.0.1:{port}"
 
     def send(
         self, payload: bytes = b"", metadata: Metadata = (), timeout: float | None = 30.0, path: str = GET_USER
@@ -90,8 +104,7 @@ class Wire:
 
     def close(self) -> None:
         self.channel.close()
-        if self._server is not None:
-            self._server.stop(None).wait(PATIENCE_SECONDS)
+        self._closing.close()
 
 
 @pytest.fixture
@@ -99,7 +112,7 @@ def servicer() -> Servicer:
     return Servicer()
 
 
-@pytest.fixture(params=["in process", "over gRPC"])
+@pytest.fixture(params=["in process", "over gRPC", "through a gateway"])
 def wire(request: pytest.FixtureRequest, servicer: Servicer) -> Iterator[Wire]:
     made = Wire(servicer, request.param)
     yield made

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typer
 
-from murmuration_server.cli import demo, dlq, migrate, serve, up, version
+from murmuration_server.cli import child, demo, dlq, migrate, serve, up, version
 from murmuration_server.cli.config import commands as config
 from murmuration_server.cli.doctor.command import doctor
 
@@ -20,7 +20,8 @@ app = typer.Typer(
 )
 
 app.command()(up.up)
-app.command(hidden=True)(serve.serve)
+app.command()(serve.serve)
+app.command(hidden=True)(child.child)
 app.command()(demo.demo)
 app.add_typer(dlq.app, name="dlq")
 app.command()(migrate.migrate)

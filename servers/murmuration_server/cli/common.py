@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -20,6 +21,19 @@ def load_settings(config: Path | None) -> Settings:
         return load(config)
     except ConfigError as error:
         fail(str(error))
+
+
+def log_to_stderr(settings: Settings, role: str) -> None:
+    """Log lines say which role they are of."""
+    logging.basicConfig(
+        level=settings.log_level.upper(), format=f"%(asctime)s {role} %(levelname)s %(name)s: %(message)s"
+    )
+    if settings.server.auth == "trusted-metadata":
+        logging.getLogger(__name__).warning(
+            "server.auth is trusted-metadata: whoever reaches %s:%d acts as whoever he says he is.",
+            settings.server.host,
+            settings.server.port,
+        )
 
 
 def fail(message: str) -> NoReturn:

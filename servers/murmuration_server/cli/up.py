@@ -13,7 +13,8 @@ from murmuration_server.cli.common import ConfigOption, DataOption, fail, load_s
 from murmuration_server.cli.config.faults import address_fault
 from murmuration_server.platform.config import Settings
 from murmuration_server.platform.runtime import ThreadRuntime
-from murmuration_server.roles.supervisor import StartFailed, Supervisor, child_environment
+from murmuration_server.roles.parts import EMBEDDED
+from murmuration_server.roles.supervisor import Plan, StartFailed, Supervisor, child_environment, ports_of
 
 DEFAULT_METRICS_PORT = 7701
 
@@ -37,9 +38,11 @@ def up(
     settings = load_settings(config)
     if (fault := address_fault(settings)) is not None:
         fail(f"{fault.what} {fault.mend}")
-    if settings.server.metrics_port is None:
-        environment["MURMURATION_SERVER__METRICS_PORT"] = str(DEFAULT_METRICS_PORT)
-    supervisor = Supervisor(environment, config, ThreadRuntime(), _sayer(settings, as_json))
+    first = settings.server.metrics_port
+    first = DEFAULT_METRICS_PORT if first is None else first
+    # The serving process stops first, so that what it acks is still relayed and delivered as far as time allows.
+    plans = [Plan(role, ("--role", role), ports_of(number, metrics_port=first)) for number, role in enumerate(EMBEDDED)]
+    supervisor = Supervisor(plans, environment, config, ThreadRuntime(), _sayer(settings, as_json))
     try:
         raise typer.Exit(supervisor.run())
     except StartFailed as error:

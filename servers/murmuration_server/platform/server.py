@@ -32,6 +32,7 @@ from murmuration_server.platform.errors import (
 from murmuration_server.platform.metrics import Metrics
 from murmuration_server.platform.reception import Reception
 from murmuration_server.platform.runtime import Runtime
+from murmuration_server.platform.stubs import invoke
 
 log = logging.getLogger(__name__)
 
@@ -45,8 +46,10 @@ _TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 @dataclass(frozen=True, slots=True)
 class _Method:
+    """`request_class`: None where requests are taken as bytes."""
+
     path: str
-    request_class: type[Message]
+    request_class: type[Message] | None
     streams_requests: bool
     run: Callable[[Call, Any], Message | bytes]
 
@@ -70,6 +73,18 @@ class Dispatcher:
             request_class = GetMessageClass(method.input_type)
             run = getattr(servicer, method.name)
             self._methods[path] = _Method(path, request_class, bool(method.client_streaming), run)
+
+    def forward(self, descriptor: ServiceDescriptor, channel: grpc.Channel) -> None:
+        """Hands the calls of a service on as they are, with their deadline and what they carry of the metadata."""
+        for method in descriptor.methods:
+            path = f"/{descriptor.full_name}/{method.name}"
+            streams = bool(method.client_streaming)
+            stub = channel.stream_unary(path) if streams else channel.unary_unary(path)
+            self._methods[path] = _Method(path, None, streams, functools.partial(_hand_on, stub))
+
+    def include(self, other: Dispatcher) -> None:
+        """Serves what the other serves by now as well. Each drains by itself."""
+        self._methods |= other._methods
 
     def drain(self) -> None:
         """Refuses new calls as UNAVAILABLE from now on; calls under way go on."""
@@ -113,7 +128,7 @@ class Dispatcher:
             self._seconds[method.path, code] = histogram
         histogram.observe(seconds)
 
-    def _parse_stream(self, method: _Method, payloads: Iterable[bytes]) -> Iterator[Message]:
+    def _parse_stream(self, method: _Method, payloads: Iterable[bytes]) -> Iterator[Message | bytes]:
         for payload in payloads:
             yield _parse(method, payload)
 
@@ -147,9 +162,16 @@ def _actor(value: str | bytes) -> int:
     return int(text)
 
 
-def _parse(method: _Method, payload: bytes | None) -> Message:
+def _hand_on(stub: Any, call: Call, request: object) -> bytes:
+    answer: bytes = invoke(call, stub, request)
+    return answer
+
+
+def _parse(method: _Method, payload: bytes | None) -> Message | bytes:
     if payload is None:
         raise MalformedRequest
+    if method.request_class is None:
+        return payload
     request = method.request_class()
     try:
         request.ParseFromString(payload)
@@ -176,22 +198,28 @@ class _GenericHandler(grpc.GenericRpcHandler):
             payload = self._reception.messages(payloads, context)
         else:
             payload = self._reception.receive(payloads, context)
+        error: MurmurationError | None = None
+        answer = b""
         with self._reception.turn():
             try:
                 metadata = cast(Metadata, context.invocation_metadata())
                 answer = self._dispatcher.invoke(method, payload, metadata, context.time_remaining())
-            except MurmurationError as error:
-                context.set_trailing_metadata(((DETAILS_METADATA, error.to_status()),))
-                context.set_code(error.code)
-                context.set_details(error.message)
-                answer = b""
+            except MurmurationError as raised:
+                error = raised
         self._reception.answered(context)
+        if error is not None:
+            context.set_trailing_metadata(((DETAILS_METADATA, error.to_status()),))
+            # An answer without a message: with one, even an empty one, gRPC would not let the caller try again.
+            context.abort(error.code, error.message)
         return answer
 
 
-def grpc_server(dispatcher: Dispatcher, settings: ServerSettings, reception: Reception) -> grpc.Server:
+def grpc_server(
+    dispatcher: Dispatcher, settings: ServerSettings, reception: Reception, *, shares_port: bool = False
+) -> grpc.Server:
     """A server that is not started and has no port yet. Over its concurrency limit it refuses at once. `reception` is
-    the server's own, and somebody has to go on calling its `run_once`."""
+    the server's own, and somebody has to go on calling its `run_once`. `shares_port`: with other processes, among which
+    the kernel spreads the connections."""
     options = [
         ("grpc.max_receive_message_length", settings.max_message_bytes),
         ("grpc.max_metadata_size", settings.max_metadata_bytes),
@@ -207,9 +235,16 @@ def grpc_server(dispatcher: Dispatcher, settings: ServerSettings, reception: Rec
         ("grpc.keepalive_timeout_ms", KEEPALIVE_TIMEOUT_MS),
         ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
         ("grpc.keepalive_permit_without_calls", 1),
-        ("grpc.so_reuseport", 0),
+        ("grpc.max_connection_age_ms", int(settings.max_connection_age_seconds * 1000)),
+        ("grpc.max_connection_age_grace_ms", int(settings.max_stream_seconds * 1000)),
+        ("grpc.so_reuseport", int(shares_port)),
     ]
     pool = ThreadPoolExecutor(reception.pool_threads, thread_name_prefix="grpc")
     server = grpc.server(pool, options=options, maximum_concurrent_rpcs=settings.max_concurrent_calls)
     server.add_generic_rpc_handlers((_GenericHandler(dispatcher, reception),))
     return server
+
+
+def plain_server(threads: int, name: str) -> grpc.Server:
+    """For what stands beside the services and is asked by few: it is not started and has no port yet."""
+    return grpc.server(ThreadPoolExecutor(threads, thread_name_prefix=name), options=[("grpc.so_reuseport", 0)])

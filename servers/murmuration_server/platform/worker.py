@@ -38,6 +38,7 @@ class Worker:
         self.name, self._step, self._runtime, self._metrics = name, step, runtime, metrics
         self._idle = idle_seconds
         self._stop = runtime.event()
+        self._began: float | None = None
         self._task = runtime.spawn(name, self._loop)
 
     def ask_to_stop(self) -> None:
@@ -47,11 +48,16 @@ class Worker:
         """Lets the step under way finish, for up to `timeout` seconds."""
         self._task.join(timeout)
 
+    def busy_seconds(self) -> float:
+        """How long the step under way has been so; 0 between two steps."""
+        began = self._began
+        return 0.0 if began is None else self._runtime.monotonic() - began
+
     def _loop(self) -> None:
         failures = 0
         while not self._stop.is_set():
             try:
-                busy = self._step.run_once(Call.background(self._runtime, STEP_SECONDS))
+                busy = self._run_step()
                 failures = 0
             except Exception as error:
                 # A step leaves no half-done work that its next run does not finish, so it is simply run again.
@@ -65,3 +71,10 @@ class Worker:
                 continue
             if not busy:
                 self._stop.wait(self._idle)
+
+    def _run_step(self) -> bool:
+        self._began = self._runtime.monotonic()
+        try:
+            return self._step.run_once(Call.background(self._runtime, STEP_SECONDS))
+        finally:
+            self._began = None

@@ -13,12 +13,13 @@ from murmuration_server.platform.cql.session import CqlSession
 from murmuration_server.platform.lease_stores.cql import SCHEMA as LEASES
 from murmuration_server.platform.metrics import Metrics
 from murmuration_server.platform.runtime import Runtime
+from murmuration_server.platform.turn_stores.cql import SCHEMA as TURNS
 from murmuration_server.timeline.stores.cql import SCHEMA as TIMELINE
 from murmuration_server.tweets.stores.cql_schema import SCHEMA as TWEETS
 from murmuration_server.users.stores.cql import SCHEMA as USERS
 
 # In the order in which they are made.
-SCHEMAS = [CACHE, LEASES, OUTBOX, USERS, GRAPH, TWEETS, TIMELINE]
+SCHEMAS = [CACHE, LEASES, TURNS, OUTBOX, USERS, GRAPH, TWEETS, TIMELINE]
 
 
 def open_session(settings: CqlSettings, runtime: Runtime, metrics: Metrics, call: Call) -> CqlSession:

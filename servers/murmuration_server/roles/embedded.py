@@ -1,138 +1,84 @@
-"""The files of the embedded default, and who opens them how."""
+"""The two processes of `murmurd up`: one serves, one works; their stores are files, a socket is between them."""
 
 from __future__ import annotations
 
-import fcntl
-import os
-from collections.abc import Callable
-from pathlib import Path
-from typing import TypeVar
+from contextlib import ExitStack
 
-from murmuration_server.eventlog.sqlite import SqliteEventLog
-from murmuration_server.graph.stores.sqlite import SqliteGraphStore
+import grpc
+
+from murmuration_server.cache.memory import MemoryCache
 from murmuration_server.platform.config import Settings
-from murmuration_server.platform.errors import MurmurationError
-from murmuration_server.platform.lease_stores.sqlite import SqliteLeaseStore
-from murmuration_server.platform.paging import SigningKeys
+from murmuration_server.platform.metrics import Metrics
 from murmuration_server.platform.runtime import Event, Runtime
-from murmuration_server.platform.sqlite import StoreNotReady, StoreUnusable
-from murmuration_server.timeline.stores.sqlite import SqliteHomeStateStore, SqliteHomeStore
-from murmuration_server.tweets.stores.sqlite import SqliteTweetStore
-from murmuration_server.users.stores.sqlite import SqliteUserStore
+from murmuration_server.roles.files import Files
+from murmuration_server.roles.process import (
+    OnReady,
+    Ready,
+    bind,
+    door,
+    open_for,
+    refuse_what_comes,
+    run_steps,
+    serve_metrics,
+)
+from murmuration_server.roles.serving import ServingPorts, build_serving
+from murmuration_server.roles.working import WorkingPorts, build_working
 
-T = TypeVar("T")
-
-OTHER_PROCESS_SECONDS = 15.0
-RETRY_SECONDS = 0.02
-LOCK_SECONDS = 1.0
-KEY_BYTES = 32
+INTERNAL_THREADS = 4
+INTERNAL_GRACE_SECONDS = 1.0
 
 
-class Files:
-    """Opens stores in one data folder for a process of a role, of which there is one; closes what it has opened.
-
-    Gives up waiting for another process's files when `stop` is set.
-    """
-
-    def __init__(self, settings: Settings, runtime: Runtime, role: str, stop: Event) -> None:
-        self._folder, self._runtime, self._settings, self._stop = settings.data, runtime, settings, stop
-        self._opened: list[Callable[[], None]] = []
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StoreUnusable(f"Cannot make the data folder {self._folder}: {error.strerror}.") from error
-        self._lock(role)
-
-    def _lock(self, role: str) -> None:
-        """Two writers of one file would undo each other. The lock ends with the process, however it ends."""
-        path = self._folder / f"{role}.lock"
-        try:
-            lock = path.open("w")
-        except OSError as error:
-            raise StoreUnusable(f"Cannot write in the data folder {self._folder}: {error.strerror}.") from error
-        deadline = self._runtime.monotonic() + LOCK_SECONDS
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except OSError:
-                # A process that was told to stop a moment ago may still be finishing.
-                if self._runtime.monotonic() >= deadline or self._stop.wait(RETRY_SECONDS):
-                    lock.close()
-                    raise StoreUnusable(
-                        f"{self._folder} is in use by another murmurd: stop that one, or choose another --data."
-                    ) from None
-        self._opened.append(lock.close)
-
-    def users(self, *, read_only: bool) -> SqliteUserStore:
-        return self._open(lambda: SqliteUserStore(self._path("users"), self._runtime, read_only=read_only), read_only)
-
-    def graph(self, *, read_only: bool) -> SqliteGraphStore:
-        return self._open(lambda: SqliteGraphStore(self._path("graph"), self._runtime, read_only=read_only), read_only)
-
-    def tweets(self, *, read_only: bool) -> SqliteTweetStore:
-        return self._open(lambda: SqliteTweetStore(self._path("tweets"), self._runtime, read_only=read_only), read_only)
-
-    def home_states(self, *, read_only: bool) -> SqliteHomeStateStore:
-        return self._open(
-            lambda: SqliteHomeStateStore(self._path("timeline_state"), self._runtime, read_only=read_only), read_only
+def run_serving(settings: Settings, runtime: Runtime, socket: str, stop: Event, on_ready: OnReady) -> None:
+    """Serves until `stop` is set. `socket`: the path of the internal services' Unix socket."""
+    metrics, server = Metrics(), settings.server
+    with ExitStack() as closing:
+        files = Files(settings, runtime, "serving", stop)
+        closing.callback(files.close)
+        metrics_port = serve_metrics(server.host, server.metrics_port, metrics)
+        ports = ServingPorts(
+            users=files.users(read_only=False),
+            graph=files.graph(read_only=False),
+            tweets=files.tweets(read_only=False),
+            states=files.home_states(read_only=False),
+            leases=files.leases(),
+            homes=files.homes(read_only=True),
+            log=files.log(read_only=True),
+            cache=MemoryCache(runtime, server.cache_bytes),
+            keys=files.signing_keys(),
+            alone=True,
         )
+        serving = build_serving(ports, settings, runtime, metrics, owner=runtime.token(8).hex())
+        internal = door("reception-internal", serving.internal, INTERNAL_THREADS, server, runtime, metrics)
+        internal.server.add_insecure_port(f"unix:{socket}")
+        public = door("reception", serving.public, server.threads, server, runtime, metrics)
+        port = bind(public.server, server.host, server.port)
+        # From here on things run, and are stopped before what they use is closed.
+        open_for(closing, internal.server, INTERNAL_GRACE_SECONDS)
+        run_steps(closing, [*serving.steps, internal.reception, public.reception], runtime, metrics)
+        open_for(closing, public.server, server.drain_seconds)
+        on_ready(Ready(port, metrics_port))
+        stop.wait()
+        refuse_what_comes(serving.public, runtime)
 
-    def homes(self, *, read_only: bool) -> SqliteHomeStore:
-        return self._open(lambda: SqliteHomeStore(self._path("homes"), self._runtime, read_only=read_only), read_only)
 
-    def log(self, *, read_only: bool) -> SqliteEventLog:
-        partitions = self._settings.fanout.partitions
-        return self._open(
-            lambda: SqliteEventLog(self._path("log"), self._runtime, partitions, read_only=read_only), read_only
+def run_worker(settings: Settings, runtime: Runtime, socket: str, stop: Event, on_ready: OnReady) -> None:
+    """Works until `stop` is set."""
+    metrics = Metrics()
+    with ExitStack() as closing:
+        files = Files(settings, runtime, "worker", stop)
+        closing.callback(files.close)
+        metrics_port = serve_metrics(settings.server.host, settings.server.metrics_port, metrics)
+        channel = grpc.insecure_channel(f"unix:{socket}", options=[("grpc.max_reconnect_backoff_ms", 500)])
+        closing.callback(channel.close)
+        ports = WorkingPorts(
+            homes=files.homes(read_only=False),
+            log=files.log(read_only=False),
+            users=files.users(read_only=True),
+            graph=files.graph(read_only=True),
+            tweets=files.tweets(read_only=True),
+            states=files.home_states(read_only=True),
         )
-
-    def leases(self) -> SqliteLeaseStore:
-        return self._open(lambda: SqliteLeaseStore(self._path("leases"), self._runtime), False)
-
-    def signing_keys(self) -> SigningKeys:
-        """Made at the first start, kept in a file that only its owner can read."""
-        path = self._folder / "cursor.key"
-        try:
-            if not path.exists():
-                _write_whole(path, self._runtime.token(KEY_BYTES))
-            key = path.read_bytes()
-        except OSError as error:
-            raise StoreUnusable(f"Cannot use {path}: {error.strerror}.") from error
-        if len(key) != KEY_BYTES:
-            raise StoreUnusable(f"{path} does not hold {KEY_BYTES} bytes; delete it to have a new key made.")
-        return SigningKeys(((1, key),))
-
-    def close(self) -> None:
-        while self._opened:
-            self._opened.pop()()
-
-    def _path(self, name: str) -> Path:
-        return self._folder / f"{name}.sqlite"
-
-    def _open(self, make: Callable[[], T], read_only: bool) -> T:
-        """A file that another process writes may not be there yet when both start at once."""
-        deadline = self._runtime.monotonic() + (OTHER_PROCESS_SECONDS if read_only else 0.0)
-        while True:
-            try:
-                store = make()
-                break
-            except StoreNotReady:
-                if self._runtime.monotonic() >= deadline or self._stop.wait(RETRY_SECONDS):
-                    raise
-            except MurmurationError as error:
-                raise StoreUnusable(error.message) from error
-        self._opened.append(store.close)  # type: ignore[attr-defined]
-        return store
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    """All of it or no file, for its owner alone, also if the process dies meanwhile or the disk is full."""
-    draft = path.with_name(f"{path.name}.new")
-    draft.unlink(missing_ok=True)
-    draft.touch(mode=0o600)
-    with draft.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
+        working = build_working(ports, settings, runtime, metrics, channel)
+        run_steps(closing, working.steps, runtime, metrics)
+        on_ready(Ready(0, metrics_port))
+        stop.wait()

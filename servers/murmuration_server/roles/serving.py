@@ -1,10 +1,12 @@
-"""The serving process: all services, and the steps that keep them going."""
+"""The parts that serve calls: their services, and the steps that keep them going."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import ModuleType
 
+import grpc
 from google.protobuf.descriptor import ServiceDescriptor
 
 from murmuration.admin.v1 import admin_pb2
@@ -25,6 +27,7 @@ from murmuration_server.graph.client import GraphClient
 from murmuration_server.graph.mode import ModeKeeper
 from murmuration_server.graph.service import GraphAdminService, GraphReadService, GraphRepairService, GraphService
 from murmuration_server.graph.store import GraphStore
+from murmuration_server.platform.channels import RoutedChannel
 from murmuration_server.platform.config import Settings
 from murmuration_server.platform.ids import IdGenerator
 from murmuration_server.platform.inprocess import InProcessChannel
@@ -34,6 +37,7 @@ from murmuration_server.platform.paging import SigningKeys
 from murmuration_server.platform.runtime import Runtime
 from murmuration_server.platform.server import Dispatcher
 from murmuration_server.platform.worker import Step
+from murmuration_server.roles.parts import SERVING, internal_routes
 from murmuration_server.timeline.activity import Activity
 from murmuration_server.timeline.client import HomeStateClient
 from murmuration_server.timeline.cursor import Cursors
@@ -58,7 +62,7 @@ from murmuration_server.users.store import UserStore
 
 @dataclass(frozen=True)
 class ServingPorts:
-    """What the serving process stands on. `alone`: no other process serves, so this one knows of every change."""
+    """What the parts stand on. `alone`: no other process serves, so this one knows of every change."""
 
     users: UserStore
     graph: GraphStore
@@ -74,8 +78,8 @@ class ServingPorts:
 
 @dataclass
 class Serving:
-    """`public` is served to callers; `internal` to this process and to workers only. `steps`: (name, step, seconds to
-    wait between two runs)."""
+    """`public` is served to callers; `internal` to other parts only. `steps`: (name, step, seconds to wait between two
+    runs)."""
 
     public: Dispatcher
     internal: Dispatcher
@@ -85,63 +89,130 @@ class Serving:
     steps: list[tuple[str, Step, float]] = field(default_factory=list)
 
 
-def build_serving(ports: ServingPorts, settings: Settings, runtime: Runtime, metrics: Metrics, owner: str) -> Serving:
-    """`owner` names this process in leases."""
+def build_serving(
+    ports: ServingPorts,
+    settings: Settings,
+    runtime: Runtime,
+    metrics: Metrics,
+    owner: str,
+    parts: Sequence[str] = SERVING,
+    peers: Mapping[str, grpc.Channel] | None = None,
+) -> Serving:
+    """`owner` names this process in leases. `peers`: the way to each part that is called and is not among `parts`."""
     public = Dispatcher(runtime, metrics, settings.server)
     internal = Dispatcher(runtime, metrics, settings.server)
     # Stubs first, servicers later: a service may call any other without knowing where it is.
-    channel = InProcessChannel(internal)
+    inside = InProcessChannel(internal)
+    channel = RoutedChannel(internal_routes({**(peers or {}), **dict.fromkeys(parts, inside)}))
     cache = Cache(ports.cache, runtime, metrics, local=ports.alone)
-    horizon, recent = settings.timeline.horizon_ms, settings.tweets.recent_size
-    users = UserClient(channel, cache)
-    graph = GraphClient(channel, cache, settings.graph.mode_refresh_ms / 1000)
-    tweets = TweetClient(channel, cache, recent, horizon)
+    tweets = TweetClient(channel, cache, settings.tweets.recent_size, settings.timeline.horizon_ms)
+    serving = Serving(
+        public,
+        internal,
+        PullView(tweets, runtime, settings.timeline, metrics),
+        Watermark(ports.tweets, (ports.users, ports.graph, ports.states), ports.log, runtime, metrics),
+        cache,
+    )
+    common = _Common(
+        ports=ports,
+        settings=settings,
+        runtime=runtime,
+        metrics=metrics,
+        channel=channel,
+        users=UserClient(channel, cache),
+        graph=GraphClient(channel, cache, settings.graph.mode_refresh_ms / 1000),
+        tweets=tweets,
+        ids=IdGenerator(runtime, ports.leases, owner),
+        buckets=BucketRule(runtime, settings.outbox, ports.log),
+        quota=OutboxQuota(settings.outbox.quota_rows),
+    )
+    for part in parts:
+        _BUILDERS[part](common, serving)
+    outboxes = {"users": ports.users, "graph": ports.graph, "tweets": ports.tweets, "timeline": ports.states}
+    # Who settles dead letters writes into timelines' outbox.
+    written = dict.fromkeys(outboxes["timeline" if part == "admin" else part] for part in parts)
+    serving.steps.append(("outbox-janitor", OutboxJanitor(list(written), ports.log, common.quota, metrics), 1.0))
+    return serving
 
-    ids = IdGenerator(runtime, ports.leases, owner)
-    buckets, quota = BucketRule(runtime, settings.outbox, ports.log), OutboxQuota(settings.outbox.quota_rows)
 
-    accounts = Accounts(ports.users, ids, buckets, quota, settings.tweets.request_id_ms)
-    public.bind(_service(user_pb2, "UserService"), UserService(accounts, ports.users))
-    internal.bind(_service(internal_user, "UserReadService"), UserReadService(ports.users))
-    internal.bind(_service(internal_user, "UserImportService"), UserImportService(accounts))
+@dataclass(frozen=True)
+class _Common:
+    """What the parts of one process share."""
 
-    changes = RelationChanges(ports.graph, cache, graph.relations_kind, ids, buckets, quota, settings.graph)
-    modes = ModeKeeper(ports.graph, settings.graph, metrics)
-    public.bind(_service(graph_pb2, "GraphService"), GraphService(changes, ports.graph, users, ports.keys))
-    internal.bind(_service(internal_graph, "GraphReadService"), GraphReadService(ports.graph, settings.graph))
-    internal.bind(_service(internal_graph, "GraphRepairService"), GraphRepairService(changes, ports.graph))
-    internal.bind(_service(internal_graph, "GraphAdminService"), GraphAdminService(changes, modes))
+    ports: ServingPorts
+    settings: Settings
+    runtime: Runtime
+    metrics: Metrics
+    channel: grpc.Channel
+    users: UserClient
+    graph: GraphClient
+    tweets: TweetClient
+    ids: IdGenerator
+    buckets: BucketRule
+    quota: OutboxQuota
 
-    reading = TweetReading(ports.tweets, cache, recent, horizon)
-    posting = Posting(ports.tweets, reading, graph, cache, ids, buckets, quota, metrics, settings.tweets)
-    tweet_service = TweetService(posting, reading, ports.tweets, users, ports.keys)
-    public.bind(_service(tweet_pb2, "TweetService"), tweet_service)
-    internal.bind(_service(internal_tweet, "TweetReadService"), TweetReadService(ports.tweets))
-    internal.bind(_service(internal_tweet, "TweetRepairService"), TweetRepairService(ports.tweets, reading, cache))
 
-    view = PullView(tweets, runtime, settings.timeline, metrics)
-    watermark = Watermark(ports.tweets, (ports.users, ports.graph, ports.states), ports.log, runtime, metrics)
-    activity = Activity(ports.states, cache, ids, buckets, quota, settings.timeline)
-    sources = SourceFinder(ports.homes, tweets, view, settings.timeline)
-    homes = HomeReader(sources, activity, graph, tweets, users, cache, settings.timeline)
-    cursors = Cursors(ports.keys, runtime, settings.timeline.cursor_age_ms)
-    timeline = TimelineService(homes, cursors, view, watermark, tweets, users, metrics, settings.timeline)
-    public.bind(_service(timeline_pb2, "TimelineService"), timeline)
-    internal.bind(_service(internal_home, "HomeStateService"), HomeStateService(activity))
+def _users(common: _Common, serving: Serving) -> None:
+    store, request_id_ms = common.ports.users, common.settings.tweets.request_id_ms
+    accounts = Accounts(store, common.ids, common.buckets, common.quota, request_id_ms)
+    serving.public.bind(_service(user_pb2, "UserService"), UserService(accounts, store))
+    serving.internal.bind(_service(internal_user, "UserReadService"), UserReadService(store))
+    serving.internal.bind(_service(internal_user, "UserImportService"), UserImportService(accounts))
 
-    letters = DeadLetters(ports.log, ports.states, buckets, quota)
-    admin = AdminService(users, graph, HomeStateClient(channel), watermark, letters, ports.keys)
-    public.bind(_service(admin_pb2, "AdminService"), admin)
 
-    sources_of_events = (ports.users, ports.graph, ports.tweets, ports.states)
-    steps: list[tuple[str, Step, float]] = [
-        ("pull-view", view, settings.timeline.view_refresh_ms / 1000),
-        ("watermark", watermark, 0.25),
-        ("outbox-janitor", OutboxJanitor(sources_of_events, ports.log, quota, metrics), 1.0),
-        ("author-modes", modes, 1.0),
-        ("claim-upkeep", ClaimUpkeep(ports.tweets, settings.tweets), 600.0),
-    ]
-    return Serving(public, internal, view, watermark, cache, steps)
+def _graph(common: _Common, serving: Serving) -> None:
+    store, settings, keys = common.ports.graph, common.settings.graph, common.ports.keys
+    kind = common.graph.relations_kind
+    changes = RelationChanges(store, serving.cache, kind, common.ids, common.buckets, common.quota, settings)
+    modes = ModeKeeper(store, settings, common.metrics)
+    serving.public.bind(_service(graph_pb2, "GraphService"), GraphService(changes, store, common.users, keys))
+    serving.internal.bind(_service(internal_graph, "GraphReadService"), GraphReadService(store, settings))
+    serving.internal.bind(_service(internal_graph, "GraphRepairService"), GraphRepairService(changes, store))
+    serving.internal.bind(_service(internal_graph, "GraphAdminService"), GraphAdminService(changes, modes))
+    serving.steps.append(("author-modes", modes, 1.0))
+
+
+def _tweets(common: _Common, serving: Serving) -> None:
+    store, settings, cache = common.ports.tweets, common.settings.tweets, serving.cache
+    reading = TweetReading(store, cache, settings.recent_size, common.settings.timeline.horizon_ms)
+    ids, buckets, quota = common.ids, common.buckets, common.quota
+    posting = Posting(store, reading, common.graph, cache, ids, buckets, quota, common.metrics, settings)
+    service = TweetService(posting, reading, store, common.users, common.ports.keys)
+    serving.public.bind(_service(tweet_pb2, "TweetService"), service)
+    serving.internal.bind(_service(internal_tweet, "TweetReadService"), TweetReadService(store))
+    serving.internal.bind(_service(internal_tweet, "TweetRepairService"), TweetRepairService(store, reading, cache))
+    serving.steps.append(("claim-upkeep", ClaimUpkeep(store, settings), 600.0))
+
+
+def _timeline(common: _Common, serving: Serving) -> None:
+    ports, settings, cache, view = common.ports, common.settings.timeline, serving.cache, serving.view
+    activity = Activity(ports.states, cache, common.ids, common.buckets, common.quota, settings)
+    sources = SourceFinder(ports.homes, common.tweets, view, settings)
+    homes = HomeReader(sources, activity, common.graph, common.tweets, common.users, cache, settings)
+    cursors = Cursors(ports.keys, common.runtime, settings.cursor_age_ms)
+    service = TimelineService(
+        homes, cursors, view, serving.watermark, common.tweets, common.users, common.metrics, settings
+    )
+    serving.public.bind(_service(timeline_pb2, "TimelineService"), service)
+    serving.internal.bind(_service(internal_home, "HomeStateService"), HomeStateService(activity))
+    serving.steps += [("pull-view", view, settings.view_refresh_ms / 1000), ("watermark", serving.watermark, 0.25)]
+
+
+def _admin(common: _Common, serving: Serving) -> None:
+    ports = common.ports
+    letters = DeadLetters(ports.log, ports.states, common.buckets, common.quota)
+    homes = HomeStateClient(common.channel)
+    admin = AdminService(common.users, common.graph, homes, serving.watermark, letters, ports.keys)
+    serving.public.bind(_service(admin_pb2, "AdminService"), admin)
+
+
+_BUILDERS: Mapping[str, Callable[[_Common, Serving], None]] = {
+    "users": _users,
+    "graph": _graph,
+    "tweets": _tweets,
+    "timeline": _timeline,
+    "admin": _admin,
+}
 
 
 def _service(module: ModuleType, name: str) -> ServiceDescriptor:

@@ -1,4 +1,4 @@
-"""`murmurd up`: the serving process and the worker, started together, begun again if one dies, stopped together."""
+"""Several processes started together, begun again if one dies, stopped together."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -31,9 +31,18 @@ class StartFailed(Exception):
     """A process did not become ready; the message is what it said."""
 
 
+@dataclass(frozen=True)
+class Plan:
+    """One process: `arguments` of `murmurd child`, `environment` over the supervisor's own."""
+
+    name: str
+    arguments: Sequence[str]
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
 @dataclass
 class _Child:
-    role: str
+    plan: Plan
     process: subprocess.Popen[bytes]
     link: socket.socket
     started: float
@@ -42,25 +51,28 @@ class _Child:
     def hear(self) -> None:
         """What the process says when it is ready, or why it cannot start. Raises `StartFailed`."""
         line = self.link.makefile().readline()
-        answer: dict[str, Any] = json.loads(line) if line else {"error": f"The {self.role} process did not start."}
+        answer: dict[str, Any] = json.loads(line) if line else {"error": f"The {self.plan.name} process did not start."}
         if "error" in answer:
             raise StartFailed(answer["error"])
         self.ready = answer
 
 
 class Supervisor:
-    """`say` is told each event: {"event": "ready" | "restarted" | "stopping", ...}."""
+    """Stops the processes of `plans` in their order. `say` is told each event: {"event": "ready" | "restarted" |
+    "stopping", ...}."""
 
     def __init__(
         self,
+        plans: Sequence[Plan],
         environment: Mapping[str, str],
         config: Path | None,
         runtime: Runtime,
         say: Callable[[Mapping[str, object]], None],
     ) -> None:
-        self._environment, self._config, self._say = dict(environment), config, say
+        self._plans, self._environment, self._config, self._say = list(plans), dict(environment), config, say
         self._folder = Path(tempfile.mkdtemp(prefix="murmurd-"))
         self._children: dict[str, _Child] = {}
+        self._ports: dict[str, int] = {}
         self._runtime, self._stopping = runtime, runtime.event()
         self._fast_restarts = 0
 
@@ -79,30 +91,34 @@ class Supervisor:
         self._stopping.set()
 
     def _start_all(self) -> None:
-        # Both at once: each needs files that the other one makes.
-        self._await_ready([self._begin(role) for role in ("serving", "worker")])
+        # All at once: they may need what another one makes.
+        self._await_ready([self._begin(plan) for plan in self._plans])
         if self._stopping.is_set():
             return
-        serving, worker = (self._children[role] for role in ("serving", "worker"))
+        children = [self._children[plan.name] for plan in self._plans]
         self._say(
             {
                 "event": "ready",
-                "port": serving.ready["port"],
-                "metrics_ports": [serving.ready["metrics_port"], worker.ready["metrics_port"]],
-                "pids": {role: child.process.pid for role, child in self._children.items()},
+                "port": next((port for child in children if (port := child.ready["port"])), 0),
+                "metrics_ports": [child.ready["metrics_port"] for child in children],
+                "pids": {child.plan.name: child.process.pid for child in children},
             }
         )
 
-    def _begin(self, role: str) -> _Child:
+    def _begin(self, plan: Plan) -> _Child:
         mine, theirs = socket.socketpair()
-        command = [sys.executable, "-m", "murmuration_server", "serve", "--role", role]
+        command = [sys.executable, "-m", "murmuration_server", "child", *plan.arguments]
         command += ["--socket", str(self._folder / "internal.sock"), "--link", str(theirs.fileno())]
         if self._config is not None:
             command += ["--config", str(self._config)]
-        process = subprocess.Popen(command, env=self._environment, pass_fds=[theirs.fileno()], start_new_session=True)
+        environment = {**self._environment, **plan.environment}
+        if port := self._ports.get(plan.name):
+            # Callers hold on to the port that they were told.
+            environment["MURMURATION_SERVER__PORT"] = str(port)
+        process = subprocess.Popen(command, env=environment, pass_fds=[theirs.fileno()], start_new_session=True)
         theirs.close()
-        child = _Child(role, process, mine, self._runtime.monotonic(), {})
-        self._children[role] = child
+        child = _Child(plan, process, mine, self._runtime.monotonic(), {})
+        self._children[plan.name] = child
         return child
 
     def _await_ready(self, begun: Sequence[_Child]) -> None:
@@ -112,36 +128,35 @@ class Supervisor:
         while waiting and not self._stopping.is_set():
             heard, _, _ = select.select(list(waiting), [], [], LISTEN_SECONDS)
             for link in heard:
-                waiting.pop(link).hear()
+                child = waiting.pop(link)
+                child.hear()
+                self._ports[child.plan.name] = child.ready["port"]
             if self._runtime.monotonic() >= deadline:
-                roles = " and ".join(child.role for child in waiting.values())
-                raise StartFailed(f"The {roles} process did not start within {READY_SECONDS:.0f} seconds.")
+                names = " and ".join(child.plan.name for child in waiting.values())
+                raise StartFailed(f"The {names} process did not start within {READY_SECONDS:.0f} seconds.")
 
     def _watch(self) -> int:
         while not self._stopping.wait(0.1):
-            for role, child in list(self._children.items()):
+            for child in list(self._children.values()):
                 if child.process.poll() is not None and not self._stopping.is_set():
-                    self._restart(role, child)
+                    self._restart(child)
         return 0
 
-    def _restart(self, role: str, dead: _Child) -> None:
+    def _restart(self, dead: _Child) -> None:
         fast = self._runtime.monotonic() - dead.started < FAST_SECONDS
         self._fast_restarts = self._fast_restarts + 1 if fast else 0
         if self._fast_restarts > MAX_FAST_RESTARTS:
-            raise StartFailed(f"The {role} process dies again and again (status {dead.process.returncode}).")
+            raise StartFailed(f"The {dead.plan.name} process dies again and again (status {dead.process.returncode}).")
         dead.link.close()
         self._stopping.wait(RESTART_PAUSE_SECONDS)
-        if role == "serving" and dead.ready.get("port"):
-            # Callers hold on to the port that they were told.
-            self._environment["MURMURATION_SERVER__PORT"] = str(dead.ready["port"])
-        child = self._begin(role)
+        child = self._begin(dead.plan)
         self._await_ready([child])
         if self._stopping.is_set():
             return
         self._say(
             {
                 "event": "restarted",
-                "role": role,
+                "role": dead.plan.name,
                 "pid": child.process.pid,
                 "metrics_port": child.ready["metrics_port"],
                 "status": dead.process.returncode,
@@ -149,11 +164,10 @@ class Supervisor:
         )
 
     def _stop_all(self) -> None:
-        """The serving process first, so that what it acks is still relayed and delivered as far as time allows."""
         if any(child.ready for child in self._children.values()):
             self._say({"event": "stopping"})
-        for role in ("serving", "worker"):
-            child = self._children.get(role)
+        for plan in self._plans:
+            child = self._children.get(plan.name)
             if child is None:
                 continue
             if child.process.poll() is None:
@@ -174,3 +188,13 @@ def child_environment(data: Path | None, port: int | None, metrics_port: int | N
     environment.setdefault("GRPC_VERBOSITY", "NONE")
     environment.update({f"MURMURATION_{key}": str(value) for key, value in chosen.items() if value is not None})
     return environment
+
+
+def ports_of(number: int, **first: int | None) -> dict[str, str]:
+    """Variables for the process of that number, from 0: each port so much above the first one's. 0 is any port for
+    all of them, None none."""
+    return {
+        f"MURMURATION_SERVER__{name.upper()}": str(port and port + number)
+        for name, port in first.items()
+        if port is not None
+    }

@@ -86,7 +86,10 @@ class Positions:
             records = self._reader.read(call, {_PLACE: (self._next, end)}, PAGE)[_PLACE]
             for record in records:
                 name, open_from, tails = json.loads(record.value)
-                self._known[name] = RelayPosition(name, open_from, tuple((bucket, at) for bucket, at in tails))
+                known = self._known.get(name)
+                # A relay that was paused while another went on may store late what was true before.
+                if known is None or open_from >= known.open_from:
+                    self._known[name] = RelayPosition(name, open_from, tuple((bucket, at) for bucket, at in tails))
             self._next = records[-1].offset + 1 if len(records) == PAGE else end
 
 

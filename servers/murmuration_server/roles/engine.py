@@ -1,0 +1,107 @@
+"""The distributed engine as one process uses it: one CQL session, one way to the log, one to the cache nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+
+from murmuration_server.cache.node_stores.cql import CqlNodeStateStore
+from murmuration_server.cache.none import NoCache
+from murmuration_server.cache.open_cluster import OpenCluster, open_memcached
+from murmuration_server.cache.port import CacheStore
+from murmuration_server.eventlog.kafka.log import KafkaEventLog
+from murmuration_server.graph.stores.cql import CqlGraphStore
+from murmuration_server.platform.call import Call
+from murmuration_server.platform.config import ConfigError, Settings
+from murmuration_server.platform.lease_stores.cql import CqlLeaseStore
+from murmuration_server.platform.metrics import Metrics
+from murmuration_server.platform.paging import SigningKeys
+from murmuration_server.platform.runtime import Runtime
+from murmuration_server.platform.turn_stores.cql import CqlTurnStore
+from murmuration_server.platform.turns import Turn
+from murmuration_server.roles.cql import open_session
+from murmuration_server.roles.process import NamedStep
+from murmuration_server.roles.serving import ServingPorts
+from murmuration_server.roles.working import WorkingPorts
+from murmuration_server.timeline.heads import CachedHeads
+from murmuration_server.timeline.store import HomeStore
+from murmuration_server.timeline.stores.cql import CqlHomeStateStore, CqlHomeStore
+from murmuration_server.tweets.stores.cql import CqlTweetStore
+from murmuration_server.users.stores.cql import CqlUserStore
+
+
+class Engine:
+    """`settings` is asked for the cache nodes again and again. `owner` names this process in leases and turns.
+
+    Raises `CqlUnusable` where the database does not answer or is not migrated, and `ConfigError`.
+    """
+
+    def __init__(
+        self,
+        settings: Callable[[], Settings],
+        runtime: Runtime,
+        metrics: Metrics,
+        owner: str,
+        call: Call,
+        closing: ExitStack,
+    ) -> None:
+        self._settings, self._runtime, self._owner = settings(), runtime, owner
+        self._session = open_session(self._settings.cql, runtime, metrics, call)
+        closing.callback(self._session.close)
+        self._log = KafkaEventLog(self._settings.kafka, runtime)
+        closing.callback(self._log.close)
+        self._cluster: OpenCluster | None = None
+        if self._settings.memcached.nodes:
+            states = CqlNodeStateStore(self._session)
+            self._cluster = open_memcached(lambda: settings().memcached, states, runtime, metrics)
+            self._cluster.keeper.run_once(call)
+
+    def steps(self) -> list[NamedStep]:
+        """What keeps the engine going."""
+        if self._cluster is None:
+            return []
+        return [("cache-keeper", self._cluster.keeper, self._settings.memcached.refresh_ms / 1000)]
+
+    def serving_ports(self) -> ServingPorts:
+        session, settings = self._session, self._settings
+        keys = settings.keys.cursor_keys()
+        if not keys:
+            raise ConfigError(
+                "keys.cursor is not set: all processes sign page tokens with the same key. Make one with "
+                "`openssl rand -hex 32` and set MURMURATION_KEYS__CURSOR='[\"1:<the 64 digits>\"]'."
+            )
+        return ServingPorts(
+            users=CqlUserStore(session),
+            graph=CqlGraphStore(session),
+            tweets=CqlTweetStore(session, settings.tweets.request_id_ms),
+            states=CqlHomeStateStore(session),
+            homes=self._homes(),
+            log=self._log,
+            leases=CqlLeaseStore(session),
+            cache=self._cache(),
+            keys=SigningKeys(keys),
+            alone=False,
+        )
+
+    def working_ports(self) -> WorkingPorts:
+        session = self._session
+        return WorkingPorts(
+            users=CqlUserStore(session),
+            graph=CqlGraphStore(session),
+            tweets=CqlTweetStore(session, self._settings.tweets.request_id_ms),
+            states=CqlHomeStateStore(session),
+            homes=self._homes(),
+            log=self._log,
+            relaying=Turn("relay", self._owner, CqlTurnStore(session), self._runtime),
+        )
+
+    def _cache(self) -> CacheStore:
+        return NoCache() if self._cluster is None else self._cluster.cache
+
+    def _homes(self) -> HomeStore:
+        """Whoever writes homes and whoever reads them see the same heads."""
+        settings, size = self._settings.timeline, self._settings.memcached.head_entries
+        homes = CqlHomeStore(self._session, settings.horizon_ms)
+        if self._cluster is None or not size:
+            return homes
+        return CachedHeads(homes, self._cluster.cache, self._runtime, settings, size)
