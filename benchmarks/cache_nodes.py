@@ -60,7 +60,9 @@ def measure(folder: Path, calls: int) -> dict[str, float]:
     parts: dict[str, list[bytes]] = {}
     for n, name in enumerate(names):
         plain[0].set(name, value, 600)
-        node = cache.locate(call, n).node
+        located = cache.locate(call, n)
+        assert located is not None
+        node = located.node
         owners[node].set(name, value, 600)
         parts.setdefault(node, []).append(name)
     pool = ThreadPoolExecutor(NODES)

@@ -14,7 +14,7 @@ from murmuration_server.cache.cluster import ClusterCache
 from murmuration_server.cache.cluster_state import ClusterState
 from murmuration_server.cache.cluster_view import ClusterView
 from murmuration_server.cache.entries import Kind
-from murmuration_server.cache.keeper import ClusterKeeper
+from murmuration_server.cache.keeper import ClusterKeeper, Wanted
 from murmuration_server.cache.memory import MemoryCache
 from murmuration_server.cache.node_stores.sqlite import SqliteNodeStateStore
 from murmuration_server.platform.call import Call
@@ -55,7 +55,7 @@ class NodesBench:
     """To be made inside of a simulation. `facts` is the store: what each id holds."""
 
     def __init__(self, runtime: DirectedRuntime, nodes: Sequence[str] = ("a:1",)) -> None:
-        self.runtime, self.configured = runtime, tuple(nodes)
+        self.runtime, self.configured, self.revision = runtime, tuple(nodes), 0
         self.states = SqliteNodeStateStore(None, runtime)
         self.nodes: dict[str, MemoryCache] = {}
         self.facts: dict[int, bytes] = {}
@@ -97,7 +97,7 @@ class Process:
         self.store = ClusterCache(self.view, self._connect, bench.runtime, METRICS, SETTINGS)
         self.cache = Cache(self.store, bench.runtime, METRICS)
         self.keeper = ClusterKeeper(
-            self.view, self.states, self.store, lambda: bench.configured, bench.runtime, METRICS
+            self.view, self.states, self.store, lambda: Wanted(bench.configured, bench.revision), bench.runtime, METRICS
         )
         self.kind: Kind[bytes] = Kind("fact", 1, 3600, self._load, encode=bytes, decode=bytes)
 

@@ -42,7 +42,9 @@ def test_members_change_and_every_node_is_used() -> None:
         assert bench.state.reading == NEW
         keep_until(bench, process, Phase.STEADY)
         assert process.read(ID) == b"old"
-        assert process.store.locate(bench.call(), ID).node == "c:3"
+        located = process.store.locate(bench.call(), ID)
+        assert located is not None
+        assert located.node == "c:3"
         assert bench.node("c:3")._entries
 
     run(1, main, OLD)
@@ -133,6 +135,54 @@ def test_who_has_an_old_configuration_changes_nothing_back() -> None:
     run(1, main, OLD)
 
 
+def test_a_later_revision_is_followed_from_the_start_and_an_earlier_one_never() -> None:
+    """As configurations are rolled out: each process is begun anew with the new one."""
+
+    def main(bench: NodesBench) -> None:
+        old = bench.process()
+        old.keep()
+        bench.configured, bench.revision = NEW, 1
+        new = bench.process()
+        keep_until(bench, new, Phase.BEGUN)
+        keep_until(bench, new, Phase.STEADY)
+        assert bench.state.reading == NEW
+        bench.configured, bench.revision = OLD, 0
+        late = bench.process()
+        for _ in range(20):
+            late.keep()
+            bench.runtime.sleep(0.3)
+        bench.configured = (*OLD, "d:4")
+        for _ in range(20):
+            late.keep()
+            bench.runtime.sleep(0.3)
+        assert (bench.state.reading, bench.state.phase, bench.state.revision) == (NEW, Phase.STEADY, 1)
+
+    run(1, main, OLD)
+
+
+def test_without_nodes_nothing_is_cached_and_nothing_comes_back() -> None:
+    """What was cached before the nodes were taken away has been changed since; the nodes still hold it."""
+
+    def main(bench: NodesBench) -> None:
+        process = bench.process()
+        bench.facts[ID] = b"old"
+        process.keep()
+        assert process.read(ID) == b"old"
+        bench.configured = ()
+        keep_until(bench, process, Phase.BEGUN)
+        keep_until(bench, process, Phase.STEADY)
+        assert process.store.locate(bench.call(), ID) is None
+        process.change(ID, b"new")
+        assert process.read(ID) == b"new"
+        bench.configured = OLD
+        keep_until(bench, process, Phase.BEGUN)
+        keep_until(bench, process, Phase.STEADY)
+        assert process.read(ID) == b"new"
+        assert process.store.locate(bench.call(), ID) is not None
+
+    run(1, main, OLD)
+
+
 def test_a_change_is_finished_by_others_when_its_beginner_dies() -> None:
     def main(bench: NodesBench) -> None:
         beginner, other = bench.process(), bench.process()
@@ -178,7 +228,9 @@ def test_a_change_is_seen_after_it_while_members_come_and_go() -> None:
 
         def operator() -> None:
             while not ended:
-                bench.configured = NEW if bench.configured == OLD else OLD
+                bench.configured = runtime.random.choice(
+                    [members for members in (OLD, NEW, ()) if members != bench.configured]
+                )
                 way = runtime.random.choice(processes).way(runtime.random.choice(NEW))
                 way.cut = runtime.random.random() < 0.3
                 runtime.sleep(runtime.random.uniform(0, 3))

@@ -86,6 +86,8 @@ class ClusterCache:
             view = self._view.current(call)
         except MurmurationError:
             return {}
+        if view.reading is None:
+            return {}
         wanted: dict[str, list[CacheKey]] = {}
         owners: dict[int, str] = {}
         for key in keys:
@@ -99,16 +101,20 @@ class ClusterCache:
         return found
 
     def add(self, call: Call, key: CacheKey, value: bytes, ttl_seconds: float) -> bool:
-        node, state = self._view.current(call).owner(key.ring_id)
-        if not state.is_in:
+        owner = self._view.current(call).owner(key.ring_id)
+        if owner is None or not owner[1].is_in:
             return False
+        node, state = owner
         named = _named(key, state.generation)
         return self._fill(node, lambda store: store.add(call, named, value, ttl_seconds))
 
     def cas(self, call: Call, key: CacheKey, value: bytes, token: int, ttl_seconds: float) -> bool:
         """Where the entry is also written elsewhere, it is first deleted there: it must not stay as it was."""
         view = self._view.current(call)
-        node, state = view.owner(key.ring_id)
+        owner = view.owner(key.ring_id)
+        if owner is None:
+            return False
+        node, state = owner
         if not state.is_in or token >> _MARK_SHIFT != view.marks[node]:
             return False
         for other in view.owners(key.ring_id):
@@ -138,9 +144,12 @@ class ClusterCache:
         for node in state.nodes:
             self._link(node).store.flush(call)
 
-    def locate(self, call: Call, ring_id: int) -> Located:
-        """Raises `Unavailable` where the states are not known."""
-        node, state = self._view.current(call).owner(ring_id)
+    def locate(self, call: Call, ring_id: int) -> Located | None:
+        """None where there are no nodes. Raises `Unavailable` where the states are not known."""
+        owner = self._view.current(call).owner(ring_id)
+        if owner is None:
+            return None
+        node, state = owner
         return Located(node, state.status, state.generation)
 
     def answers(self, call: Call, node: str) -> bool:

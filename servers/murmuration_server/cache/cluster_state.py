@@ -51,13 +51,15 @@ class NodeState:
 
 @dataclass(frozen=True)
 class ClusterState:
-    """`nodes`: the state of every member, of `reading` and of `also_written`."""
+    """`nodes`: the state of every member, of `reading` and of `also_written`; without any, nothing is cached.
+    `revision`: of the configuration that named them, as its author counts."""
 
     version: int
     nodes: Mapping[str, NodeState]
     reading: tuple[str, ...]
     also_written: tuple[str, ...] = ()
     phase: Phase = field(default=Phase.STEADY)
+    revision: int = 0
 
     def taken_out(self, node: str, generation: int) -> ClusterState | None:
         """None where it is not written at that generation any more: somebody else has changed it."""
@@ -78,19 +80,33 @@ class ClusterState:
             return None
         return self._with(node, NodeState(Status.IN, generation))
 
-    def changing_to(self, members: Sequence[str], generation: Callable[[], int]) -> ClusterState | None:
-        """A change of members begun; None where one is under way, or there is nothing to change.
+    def changing_to(
+        self, members: Sequence[str], generation: Callable[[], int], revision: int = 0
+    ) -> ClusterState | None:
+        """A change of members begun; None where one is under way, or there is nothing to change. A revision is noted,
+        and never goes back.
 
         `generation` makes one that was never used: a node that comes back may still hold what it held.
         """
-        if self.phase is not Phase.STEADY or set(members) == set(self.reading):
+        if self.phase is not Phase.STEADY:
             return None
+        revision = max(revision, self.revision)
+        if set(members) == set(self.reading):
+            noted = replace(self, version=self.version + 1, revision=revision)
+            return noted if revision > self.revision else None
         wanted = _members(members)
         nodes = {
             **self.nodes,
             **{node: NodeState(Status.IN, generation()) for node in wanted if node not in self.nodes},
         }
-        return replace(self, version=self.version + 1, nodes=nodes, also_written=wanted, phase=Phase.BEGUN)
+        return replace(
+            self,
+            version=self.version + 1,
+            nodes=nodes,
+            also_written=wanted,
+            phase=Phase.BEGUN,
+            revision=revision,
+        )
 
     def advanced(self) -> ClusterState | None:
         """The next phase of a change of members; None where none is under way."""
@@ -109,6 +125,7 @@ class ClusterState:
             "reading": self.reading,
             "also_written": self.also_written,
             "phase": self.phase,
+            "revision": self.revision,
         }
         return json.dumps(document, sort_keys=True)
 
@@ -116,10 +133,10 @@ class ClusterState:
         return replace(self, version=self.version + 1, nodes={**self.nodes, node: state})
 
 
-def first_state(members: Sequence[str], generation: Callable[[], int]) -> ClusterState:
+def first_state(members: Sequence[str], generation: Callable[[], int], revision: int = 0) -> ClusterState:
     """All members in, each under a generation that was never used."""
     names = _members(members)
-    return ClusterState(1, {node: NodeState(Status.IN, generation()) for node in names}, names)
+    return ClusterState(1, {node: NodeState(Status.IN, generation()) for node in names}, names, revision=revision)
 
 
 def decode(text: str) -> ClusterState:
@@ -130,11 +147,12 @@ def decode(text: str) -> ClusterState:
         tuple(document["reading"]),
         tuple(document["also_written"]),
         Phase(document["phase"]),
+        document.get("revision", 0),
     )
 
 
 def _members(members: Sequence[str]) -> tuple[str, ...]:
     names = tuple(sorted(set(members)))
-    if not 1 <= len(names) <= MAX_NODES:
-        raise ValueError(f"There are {len(names)} cache nodes; name 1 to {MAX_NODES}.")
+    if len(names) > MAX_NODES:
+        raise ValueError(f"There are {len(names)} cache nodes; name at most {MAX_NODES}.")
     return names

@@ -31,25 +31,27 @@ ATTEMPTS = 8
 
 @dataclass(frozen=True)
 class View:
-    """One state, with its rings. `since`: when this process first held it. `marks`: a number for each node and its
-    generation, which tells their tokens apart."""
+    """One state, with its rings; None for a ring without nodes. `since`: when this process first held it. `marks`: a
+    number for each node and its generation, which tells their tokens apart."""
 
     state: ClusterState
-    reading: Ring
+    reading: Ring | None
     also_written: Ring | None
     marks: Mapping[str, int]
     since: float
 
-    def owner(self, ring_id: int) -> tuple[str, NodeState]:
-        """Where it is read."""
+    def owner(self, ring_id: int) -> tuple[str, NodeState] | None:
+        """Where it is read; None: nowhere."""
+        if self.reading is None:
+            return None
         name = self.reading.owner(ring_id)
         return name, self.state.nodes[name]
 
     def owners(self, ring_id: int) -> list[str]:
         """Where it is written: where it is read, last, and while members change at the other owner too."""
-        owner = self.reading.owner(ring_id)
-        other = self.also_written.owner(ring_id) if self.also_written else owner
-        return [owner] if other == owner else [other, owner]
+        owner = self.reading.owner(ring_id) if self.reading else None
+        other = self.also_written.owner(ring_id) if self.also_written else None
+        return [node for node in (other if other != owner else None, owner) if node is not None]
 
 
 class ClusterView:
@@ -147,12 +149,14 @@ class ClusterView:
         return View(
             state,
             self._ring(state.reading),
-            self._ring(state.also_written) if state.also_written else None,
+            self._ring(state.also_written),
             {name: zlib.crc32(f"{name} {node.generation}".encode()) for name, node in state.nodes.items()},
             now,
         )
 
-    def _ring(self, nodes: tuple[str, ...]) -> Ring:
+    def _ring(self, nodes: tuple[str, ...]) -> Ring | None:
+        if not nodes:
+            return None
         held = self._held
         for ring in (held[0].reading, held[0].also_written) if held else ():
             if ring is not None and ring.nodes == nodes:

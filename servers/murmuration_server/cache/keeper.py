@@ -5,7 +5,9 @@ What one process begins, any other may finish: each step is conditional on the s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Callable
+from typing import NamedTuple
 
 from murmuration_server.cache.cluster import ClusterCache
 from murmuration_server.cache.cluster_state import NodeState, Phase, Status, first_state
@@ -15,6 +17,8 @@ from murmuration_server.platform.call import Call
 from murmuration_server.platform.metrics import Metrics
 from murmuration_server.platform.runtime import Runtime
 
+log = logging.getLogger(__name__)
+
 GENERATION_BITS = 40
 """Of a first generation, drawn at random: a node may still hold what an earlier installation left there."""
 FIRST_REST_SECONDS, LONGEST_REST_SECONDS = 0.3, 60.0
@@ -23,27 +27,36 @@ FLAPPING_SECONDS = 300.0
 """A node that was brought back less than this ago rests twice as long as the last time."""
 
 
+class Wanted(NamedTuple):
+    """What is configured: the members, and how often its author has changed them."""
+
+    nodes: tuple[str, ...]
+    revision: int = 0
+
+
 class ClusterKeeper:
-    """A step. `wanted` answers the members that are configured now; it may raise `Unavailable`."""
+    """A step. `wanted` answers what is configured now; it may raise `Unavailable`."""
 
     def __init__(
         self,
         view: ClusterView,
         store: NodeStateStore,
         cache: ClusterCache,
-        wanted: Callable[[], Sequence[str]],
+        wanted: Callable[[], Wanted],
         runtime: Runtime,
         metrics: Metrics,
     ) -> None:
         self._view, self._store, self._cache, self._wanted = view, store, cache, wanted
         self._runtime, self._metrics = runtime, metrics
         self._proposed: tuple[str, ...] | None = None
+        self._told = False
         self._rests: dict[tuple[str, NodeState], float] = {}
         self._last_rest: dict[str, tuple[float, float]] = {}
 
     def run_once(self, call: Call) -> bool:
         if self._store.read(call) is None:
-            self._store.replace(call, first_state(self._wanted(), self._new_generation))
+            wanted = self._wanted()
+            self._store.replace(call, first_state(wanted.nodes, self._new_generation, wanted.revision))
         view = self._view.refresh(call)
         self._cache.forget(view.state.nodes)
         self._bring_back(call, view)
@@ -85,16 +98,26 @@ class ClusterKeeper:
         self._view.change(call, lambda state: state.advanced() if state.version == version else None)
 
     def _propose(self, call: Call, view: View) -> None:
-        """Only when what is configured here has changed since this process proposed last: while a new configuration is
-        being rolled out, processes that still have the old one must not change back."""
-        wanted = tuple(self._wanted())
+        """Only where the configuration has a later revision, or what it names has changed since this process proposed
+        last: while a new configuration is being rolled out, processes that still have the old one must not change
+        back."""
+        wanted, revision = self._wanted()
         if self._proposed is None:
             # At the start what is stored is right; somebody may have changed it since this configuration was written.
             self._proposed = wanted
-        if wanted == self._proposed or view.state.phase is not Phase.STEADY:
+        if view.state.phase is not Phase.STEADY:
             return
-        self._view.change(call, lambda state: state.changing_to(wanted, self._new_generation))
-        self._proposed = wanted
+        if revision > view.state.revision or (wanted != self._proposed and revision == view.state.revision):
+            self._view.change(call, lambda state: state.changing_to(wanted, self._new_generation, revision))
+            self._proposed = wanted
+        elif set(wanted) != set(view.state.reading) and not self._told:
+            self._told = True
+            log.warning(
+                "The cache nodes in use are %s; configured are %s. Raise memcached.revision above %d to change them.",
+                ", ".join(view.state.reading) or "none",
+                ", ".join(wanted) or "none",
+                view.state.revision,
+            )
 
     def _new_generation(self) -> int:
         return self._runtime.random.getrandbits(GENERATION_BITS)

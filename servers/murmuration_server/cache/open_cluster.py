@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from murmuration_server.cache.cluster import ClusterCache
 from murmuration_server.cache.cluster_view import ClusterView
-from murmuration_server.cache.keeper import ClusterKeeper
+from murmuration_server.cache.keeper import ClusterKeeper, Wanted
 from murmuration_server.cache.members import Resolve, members, resolve
 from murmuration_server.cache.nodes import NodeStateStore
 from murmuration_server.platform.config import MemcachedSettings
@@ -37,5 +37,9 @@ def open_memcached(
     first = settings()
     view = ClusterView(states, runtime, metrics)
     cache = ClusterCache(view, lambda node: MemcachedNode(node, runtime, first), runtime, metrics, first)
-    keeper = ClusterKeeper(view, states, cache, lambda: members(settings().nodes, resolver), runtime, metrics)
-    return OpenCluster(cache, keeper)
+
+    def wanted() -> Wanted:
+        now = settings()
+        return Wanted(members(now.nodes, resolver), now.revision)
+
+    return OpenCluster(cache, ClusterKeeper(view, states, cache, wanted, runtime, metrics))

@@ -199,6 +199,9 @@ class MemcachedSettings(_Section):
     nodes: tuple[str, ...] = Field(
         default=(), max_length=64, description="`host:port` each; `dns:host:port`: every address that the name has"
     )
+    revision: int = Field(
+        default=0, ge=0, description="raise it with each change of nodes: processes follow the highest that any has"
+    )
     connect_timeout_ms: int = Field(default=200, ge=1, description="for a connection, within what the call has left")
     timeout_ms: int = Field(default=250, ge=1, description="for each wait for a node, within what the call has left")
     connections_per_node: int = Field(default=32, ge=1, description="more at once are refused; server.threads at least")

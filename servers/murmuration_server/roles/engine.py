@@ -6,9 +6,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 
 from murmuration_server.cache.node_stores.cql import CqlNodeStateStore
-from murmuration_server.cache.none import NoCache
-from murmuration_server.cache.open_cluster import OpenCluster, open_memcached
-from murmuration_server.cache.port import CacheStore
+from murmuration_server.cache.open_cluster import open_memcached
 from murmuration_server.eventlog.kafka.log import KafkaEventLog
 from murmuration_server.graph.stores.cql import CqlGraphStore
 from murmuration_server.platform.call import Call
@@ -50,16 +48,13 @@ class Engine:
         closing.callback(self._session.close)
         self._log = KafkaEventLog(self._settings.kafka, runtime)
         closing.callback(self._log.close)
-        self._cluster: OpenCluster | None = None
-        if self._settings.memcached.nodes:
-            states = CqlNodeStateStore(self._session)
-            self._cluster = open_memcached(lambda: settings().memcached, states, runtime, metrics)
-            self._cluster.keeper.run_once(call)
+        # Also where no nodes are configured here: others may still use some, and read there what this process changes.
+        self._cluster = open_memcached(lambda: settings().memcached, CqlNodeStateStore(self._session), runtime, metrics)
+        closing.callback(self._cluster.cache.close)
+        self._cluster.keeper.run_once(call)
 
     def steps(self) -> list[NamedStep]:
         """What keeps the engine going."""
-        if self._cluster is None:
-            return []
         return [("cache-keeper", self._cluster.keeper, self._settings.memcached.refresh_ms / 1000)]
 
     def serving_ports(self) -> ServingPorts:
@@ -78,7 +73,7 @@ class Engine:
             homes=self._homes(),
             log=self._log,
             leases=CqlLeaseStore(session),
-            cache=self._cache(),
+            cache=self._cluster.cache,
             keys=SigningKeys(keys),
             alone=False,
         )
@@ -95,13 +90,8 @@ class Engine:
             relaying=Turn("relay", self._owner, CqlTurnStore(session), self._runtime),
         )
 
-    def _cache(self) -> CacheStore:
-        return NoCache() if self._cluster is None else self._cluster.cache
-
     def _homes(self) -> HomeStore:
         """Whoever writes homes and whoever reads them see the same heads."""
         settings, size = self._settings.timeline, self._settings.memcached.head_entries
         homes = CqlHomeStore(self._session, settings.horizon_ms)
-        if self._cluster is None or not size:
-            return homes
-        return CachedHeads(homes, self._cluster.cache, self._runtime, settings, size)
+        return CachedHeads(homes, self._cluster.cache, self._runtime, settings, size) if size else homes
