@@ -1,4 +1,4 @@
-"""Worlds for stories: the system with limits of one to three beside the reference model."""
+"""Worlds for stories: the system with limits of one to three beside the reference model, on files or real servers."""
 
 from __future__ import annotations
 
@@ -10,18 +10,24 @@ from typing import Any
 import pytest
 
 from tests.support.assembly import CACHE_BYTES, Assembly, small_constants
+from tests.support.engines import Engine, FileEngine, StackEngine
 from tests.support.world import World
 
 
-@pytest.fixture
-def make_world(tmp_path: Path) -> Iterator[Callable[..., World]]:
+@pytest.fixture(params=["files", pytest.param("stack", marks=pytest.mark.stack)])
+def make_world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[..., World]]:
     """`make_world(people, cache_bytes=0, section={setting: value})`: a world with so many users, closed at the end."""
     with ExitStack() as open_now:
 
         def make(users: int = 0, *, cache_bytes: int = CACHE_BYTES, small: bool = True, **change: Any) -> World:
             if small:
                 open_now.enter_context(small_constants())
-            system = Assembly(tmp_path / f"data-{len(made)}", change, cache_bytes=cache_bytes, small=small)
+            engine: Engine
+            if request.param == "files":
+                engine = FileEngine(tmp_path / f"data-{len(made)}")
+            else:
+                engine = StackEngine(cached=bool(cache_bytes))
+            system = Assembly(engine, change, cache_bytes=cache_bytes, small=small)
             made.append(system)
             open_now.callback(system.close)
             world = World(system)

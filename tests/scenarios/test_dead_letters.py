@@ -125,7 +125,7 @@ def test_pages_hold_each_letter_once(world: World) -> None:
     for _ in range(4):
         put_poison(world, 3)
         world.system.run_until_idle()
-        world.system.runtime.pass_time(1)
+        world.pass_time(1)
     whole = letters(world)
     assert len(whole) == 12
     assert letters(world, page_size=2) == letters(world, page_size=5) == whole

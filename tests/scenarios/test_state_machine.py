@@ -20,6 +20,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from murmuration.v1 import tweet_pb2
 from tests.support.assembly import CACHE_BYTES, Assembly, small_constants
+from tests.support.engines import Engine, FileEngine, StackEngine
 from tests.support.walks import Walk
 from tests.support.world import DEGRADED, World
 
@@ -43,10 +44,13 @@ class Homes(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.folder = Path(tempfile.mkdtemp(dir=MEMORY if MEMORY.is_dir() else None))
-        self.system = Assembly(self.folder, self.change, cache_bytes=self.cache_bytes)
+        self.system = Assembly(self.engine(), self.change, cache_bytes=self.cache_bytes)
         self.world = World(self.system)
         self.walk: Walk | None = None
         self.failed: list[tuple[int, str]] = []
+
+    def engine(self) -> Engine:
+        return FileEngine(self.folder)
 
     def teardown(self) -> None:
         try:
@@ -303,6 +307,11 @@ class Homes(RuleBasedStateMachine):
             self.world.check_rest(user, size)
 
 
+class HomesOnTheStack(Homes):
+    def engine(self) -> Engine:
+        return StackEngine()
+
+
 class HomesWithoutCache(Homes):
     cache_bytes = 0
 
@@ -324,7 +333,14 @@ class HomesAllPulled(Homes):
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize(
     ("machine", "examples"),
-    [(Homes, 40), (HomesWithoutCache, 12), (HomesWithATinyCache, 12), (HomesAllPushed, 12), (HomesAllPulled, 12)],
+    [
+        (Homes, 40),
+        (HomesWithoutCache, 12),
+        (HomesWithATinyCache, 12),
+        (HomesAllPushed, 12),
+        (HomesAllPulled, 12),
+        pytest.param(HomesOnTheStack, 6, marks=pytest.mark.stack),
+    ],
     ids=lambda value: value.__name__ if isinstance(value, type) else "",
 )
 def test_all_that_is_shown_is_what_the_model_says(machine: type[Homes], examples: int) -> None:

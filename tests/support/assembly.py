@@ -1,20 +1,17 @@
-"""A whole system in the test's own process: real services behind a real gRPC server on loopback, stores in files, and
-workers that the test runs by hand, step by step."""
+"""A whole system in the test's own process: real services behind a real gRPC server on loopback, on an engine of the
+test's choice, and workers that the test runs by hand, step by step."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 from unittest import mock
 
 import grpc
 
 from murmuration_client import Client
-from murmuration_server.cache.memory import MemoryCache
-from murmuration_server.cache.none import NoCache
-from murmuration_server.cache.port import CacheStore
 from murmuration_server.platform.call import Call
 from murmuration_server.platform.config import Settings
 from murmuration_server.platform.errors import MurmurationError
@@ -23,10 +20,10 @@ from murmuration_server.platform.metrics import Metrics
 from murmuration_server.platform.reception import Reception
 from murmuration_server.platform.server import Dispatcher, grpc_server
 from murmuration_server.platform.worker import Step
-from murmuration_server.roles.files import Files
-from murmuration_server.roles.serving import Serving, ServingPorts, build_serving
-from murmuration_server.roles.working import WorkingPorts, build_working
+from murmuration_server.roles.serving import Serving, build_serving
+from murmuration_server.roles.working import build_working
 from tests.support.contract_clock import SetClock
+from tests.support.engines import Engine
 from tests.support.log_wrapper import UnrulyLog
 from tests.support.port_wrapper import Breakable
 
@@ -101,19 +98,21 @@ class Assembly:
 
     def __init__(
         self,
-        folder: Path,
+        engine: Engine,
         change: dict[str, Any] | None = None,
         *,
         cache_bytes: int = CACHE_BYTES,
         small: bool = True,
     ) -> None:
-        self.runtime = SetClock()
+        self.runtime, self._engine = SetClock(), engine
         settings = merged(merged(_UNHURRIED, SMALL if small else {}), change or {})
-        self.settings = Settings(data=folder, **settings)
+        data = engine.settings.get("data")
+        sections = {name: section for name, section in engine.settings.items() if name != "data"}
+        self.settings = Settings(**({"data": data} if data else {}), **merged(settings, sections))
         self.cache_bytes = cache_bytes
         self.log: UnrulyLog | None = None
-        self._serving_files = self._worker_files = self._server = self._client = None
-        self._open_worker_files()
+        self._server = self._client = None
+        self._open_worker()
         self._start_serving()
         self._start_worker()
 
@@ -158,7 +157,7 @@ class Assembly:
         """Runs all steps of the worker until none has anything to do."""
         for _ in range(MOST_PASSES):
             busy = [step.run_once(self.call()) for _, step in self._steps]
-            if not any(busy):
+            if not any(busy) and not self._engine.waits(self.call(), self.log):
                 return
         raise AssertionError("The workers never came to an end.")
 
@@ -175,9 +174,13 @@ class Assembly:
     def flush_cache(self) -> None:
         self.serving.cache.flush(self.call())
 
+    def pass_time(self, seconds: float) -> None:
+        self.runtime.pass_time(seconds)
+        self._engine.time_passed(self.call())
+
     def restart_worker(self) -> None:
-        self._worker_files.close()
-        self._open_worker_files()
+        self._engine.close_worker()
+        self._open_worker()
         self._start_worker()
 
     def restart_serving(self) -> None:
@@ -186,36 +189,22 @@ class Assembly:
 
     def close(self) -> None:
         self._stop_serving()
-        self._worker_files.close()
+        self._engine.close_worker()
+        self._engine.close()
 
     # How it is put together
 
-    def _cache_store(self) -> CacheStore:
-        return MemoryCache(self.runtime, self.cache_bytes) if self.cache_bytes else NoCache()
-
-    def _open_worker_files(self) -> None:
-        """Before the serving process, which reads these and waits for them."""
-        self._worker_files = Files(self.settings, self.runtime, "worker", self.runtime.event())
-        self._homes = self._worker_files.homes(read_only=False)
-        log = self._worker_files.log(read_only=False)
-        self.log = self.log.reopened(log) if self.log else UnrulyLog(log)
+    def _open_worker(self) -> None:
+        """Before the serving process, which may wait for what this one makes."""
+        ports = self._engine.open_worker(self.settings, self.runtime)
+        self.log = self.log.reopened(ports.log) if self.log else UnrulyLog(ports.log)
+        self._working_ports = replace(ports, log=self.log)
 
     def _start_serving(self) -> None:
-        files = self._serving_files = Files(self.settings, self.runtime, "serving", self.runtime.event())
-        self.graph_store: Any = Breakable(files.graph(read_only=False))
-        self.tweet_store: Any = Breakable(files.tweets(read_only=False))
-        ports = ServingPorts(
-            users=files.users(read_only=False),
-            graph=self.graph_store,
-            tweets=self.tweet_store,
-            states=files.home_states(read_only=False),
-            leases=files.leases(),
-            homes=files.homes(read_only=True),
-            log=files.log(read_only=True),
-            cache=self._cache_store(),
-            keys=files.signing_keys(),
-            alone=True,
-        )
+        ports = self._engine.open_serving(self.settings, self.runtime, self.cache_bytes)
+        self.graph_store: Any = Breakable(ports.graph)
+        self.tweet_store: Any = Breakable(ports.tweets)
+        ports = replace(ports, graph=self.graph_store, tweets=self.tweet_store)
         owner = self.runtime.token(8).hex()
         self.serving: Serving = build_serving(ports, self.settings, self.runtime, Metrics(), owner)
         self._serving_steps: dict[str, Step] = {name: step for name, step, _ in self.serving.steps}
@@ -228,21 +217,12 @@ class Assembly:
     def _stop_serving(self) -> None:
         self._client.close()
         self._server.stop(None).wait()
-        self._serving_files.close()
+        self._engine.close_serving()
 
     def _start_worker(self) -> None:
-        files = self._worker_files
-        ports = WorkingPorts(
-            homes=self._homes,
-            log=self.log,
-            users=files.users(read_only=True),
-            graph=files.graph(read_only=True),
-            tweets=files.tweets(read_only=True),
-            states=files.home_states(read_only=True),
-        )
         channel = InProcessChannel(_Present(self))
         self.worker_metrics = Metrics()
-        working = build_working(ports, self.settings, self.runtime, self.worker_metrics, channel)
+        working = build_working(self._working_ports, self.settings, self.runtime, self.worker_metrics, channel)
         self._steps = [(name, step) for name, step, _ in working.steps]
 
 

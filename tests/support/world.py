@@ -127,7 +127,7 @@ class World:
         self._changed()
 
     def pass_time(self, seconds: float) -> None:
-        self.system.runtime.pass_time(seconds)
+        self.system.pass_time(seconds)
         self._changed()
 
     def begin_walk(self, user: int, size: int) -> Walk:
