@@ -69,7 +69,7 @@ def open_for(closing: ExitStack, server: grpc.Server, grace_seconds: float) -> N
 def run_steps(closing: ExitStack, steps: Sequence[NamedStep], runtime: Runtime, metrics: Metrics) -> list[Worker]:
     """Each in a task of its own until `closing` ends."""
     workers = [Worker(name, step, runtime, metrics, idle) for name, step, idle in steps]
-    closing.callback(_stop, workers)
+    closing.callback(_stop, workers, runtime)
     return workers
 
 
@@ -100,8 +100,10 @@ def serve_metrics(host: str, port: int | None, metrics: Metrics) -> int:
     return int(server.server_port)
 
 
-def _stop(workers: Sequence[Worker]) -> None:
+def _stop(workers: Sequence[Worker], runtime: Runtime) -> None:
     for worker in workers:
         worker.ask_to_stop()
+    # For all of them together: who stops a process waits for it.
+    end = runtime.monotonic() + STOP_STEP_SECONDS
     for worker in workers:
-        worker.join(STOP_STEP_SECONDS)
+        worker.join(max(0.0, end - runtime.monotonic()))

@@ -42,7 +42,7 @@ from murmuration_server.users.store import UserStore
 
 RELATIONS_GROUP, REBUILD_GROUP = "relations-follower", "rebuilder"
 RELAY_IDLE_SECONDS = 0.005
-REMOTE_RELAY_IDLE_SECONDS = 0.03
+REMOTE_RELAY_IDLE_SECONDS = 0.05
 """Looking into outboxes costs a database that others ask too more than a file of one's own."""
 LARGE_JOBS_A_STEP = 2
 RELATION_EVENTS_A_STEP = 4
