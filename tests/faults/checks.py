@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
 from murmuration.v1 import timeline_pb2
 from murmuration_client import Client
-from tests.process.running import Server, settled, until
+from tests.process.running import until
 from tests.support.model import Model
 
 READY = timeline_pb2.TimelineState.STATUS_READY
@@ -44,9 +44,11 @@ def posts(client: Client, model: Model, users: Sequence[int]) -> Findings:
     return found
 
 
-def at_rest(server: Server, client: Client, model: Model, users: Sequence[int], random: Random) -> Findings:
-    """All of it, once nothing waits. Homes, which follow from the log, are given time to get there."""
-    until("nothing to wait for delivery", lambda: settled(server, client), REST_SECONDS)
+def at_rest(
+    settled: Callable[[], bool], client: Client, model: Model, users: Sequence[int], random: Random
+) -> Findings:
+    """All of it, once nothing waits, as `settled` says. Homes, which follow from the log, are given time to get there."""
+    until("nothing to wait for delivery", settled, REST_SECONDS)
     found = posts(client, model, users)
     found.wrong += [line for user in users for line in _relations(client, model, users, user)]
     found.wrong += _counts(client, model, random)

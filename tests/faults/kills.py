@@ -49,7 +49,7 @@ def kill(fortress: Fortress, number: int, victim: str, during: str, random: Rand
             recovery = fortress.kill(victim)
         threading.Event().wait(AFTER_SECONDS)
     at_once = checks.posts(fortress.client, fortress.model, fortress.users)
-    found = checks.at_rest(fortress.server, fortress.client, fortress.model, fortress.users, random)
+    found = checks.at_rest(fortress.settled, fortress.client, fortress.model, fortress.users, random)
     return Kill(
         number,
         victim,

@@ -12,7 +12,7 @@ from random import Random
 
 from murmuration_client import MurmurationError
 from tests.faults.load import Load
-from tests.process.running import Server, until
+from tests.process.running import Server, settled, until
 from tests.support.model import Model
 
 THREADS, PLAYERS = 4, 5
@@ -61,6 +61,9 @@ class Fortress:
             yield
         finally:
             self.load.stop()
+
+    def settled(self) -> bool:
+        return settled(self.server, self.client)
 
     def kill(self, victim: str) -> float:
         """Kills it with SIGKILL and has it begun again, by the supervisor or, if that is dead, by hand. Answers the

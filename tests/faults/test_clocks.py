@@ -14,7 +14,7 @@ import pytest
 from murmuration.v1 import tweet_pb2
 from murmuration_client import Client, Unavailable
 from tests.faults import checks
-from tests.process.running import Server, until
+from tests.process.running import Server, settled, until
 from tests.support.model import Entry, Kind, Model
 
 MINUTE_MS, DAY_MS = 60_000, 86_400_000
@@ -89,7 +89,7 @@ class Town:
         self.model.add(Entry(reply.tweet_id, reply.author_id, reply.create_time_ms, Kind.REPLY, about))
 
     def check(self, server: Server, client: Client) -> None:
-        found = checks.at_rest(server, client, self.model, self.users, Random(1))
+        found = checks.at_rest(lambda: settled(server, client), client, self.model, self.users, Random(1))
         assert not found, found
 
 

@@ -58,12 +58,12 @@ def test_a_full_disk_refuses_writes_and_recovers(disk: tuple[Path, SmallDisk], s
         tweet = until("the write to be taken", lambda: _taken(client.acting_as(author), text, request_id))
         model.add(tweet)
         assert client.create_user("somebody").user_id
-        found = checks.at_rest(server, client, model, [author, reader], Random(1))
+        found = checks.at_rest(lambda: settled(server, client), client, model, [author, reader], Random(1))
         assert not found, found
     # And again from what lies on the disk.
     server.stop()
     with Server(data) as again, again.client() as client:
-        found = checks.at_rest(again, client, model, [author, reader], Random(1))
+        found = checks.at_rest(lambda: settled(again, client), client, model, [author, reader], Random(1))
         assert not found, found
 
 

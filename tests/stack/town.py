@@ -1,0 +1,110 @@
+"""People on the distributed engine, each role in processes of its own, and the model that hears what was answered."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from random import Random
+
+from murmuration_client import Client, MurmurationError
+from tests.faults import checks
+from tests.faults.load import Load
+from tests.process.running import until
+from tests.support.model import Model
+from tools.stack.roles import Roles, RoleProcess
+from tools.stack.stack import Stack
+
+THREADS, PLAYERS = 3, 4
+FIRST_FOLLOWS = 40
+CALL_SECONDS = 10.0
+RECOVERY_SECONDS = 120.0
+"""When a recovery counts as failed. How long one takes is measured, and not asserted."""
+SETTINGS = {"OUTBOX__BUCKET_MS": "2000", "OUTBOX__RESWEEP_MS": "2000", "OUTBOX__MARGIN_MS": "500"}
+"""Buckets are swept for the last time every few seconds, so faults meet that too."""
+
+
+class Town:
+    """Use as a context manager. `counts`: processes of a role, if not one."""
+
+    def __init__(self, stack: Stack, folder: Path, counts: Mapping[str, int], seed: int) -> None:
+        self.roles = Roles(stack.config, folder, counts, SETTINGS)
+        self.random, self.model = Random(seed), Model()
+        self._seed = seed
+
+    def __enter__(self) -> Town:
+        self.roles.start()
+        try:
+            self._settle_in()
+        except BaseException:
+            self.roles.kill()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.client.close()
+        self.roles.stop()
+
+    def _settle_in(self) -> None:
+        self.client = Client(self.roles.target, timeout=CALL_SECONDS)
+        name = f"t{self.random.getrandbits(32):x}"
+        self.users = [self.client.create_user(f"{name}_{number}").user_id for number in range(THREADS * PLAYERS)]
+        people = [self.users[start::THREADS] for start in range(THREADS)]
+        self.load = Load(self.client, self.model, people, self._seed)
+        for _ in range(FIRST_FOLLOWS):
+            user, other = self.random.sample(self.users, 2)
+            self.client.acting_as(user).follow(other)
+            self.model.follow(user, other)
+        self._author, self._reader = (self.client.create_user(f"{name}_{who}").user_id for who in ("a", "r"))
+        self.client.acting_as(self._reader).follow(self._author)
+        self.probe()
+
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        self.load.start()
+        try:
+            yield
+        finally:
+            self.load.stop()
+
+    def await_acked(self, calls: int) -> None:
+        """Returns when so many more calls were answered: the load is under way."""
+        wanted = self.load.tally.acked + calls
+        until(f"{calls} more calls to be answered", lambda: self.load.tally.acked >= wanted, RECOVERY_SECONDS)
+
+    def probe(self) -> float:
+        """Seconds until a new post was acked and is in a follower's home."""
+        begun = time.monotonic()
+        until("a post to be taken", self._posted, RECOVERY_SECONDS)
+        until("the post in a follower's home", self._shown, RECOVERY_SECONDS)
+        return time.monotonic() - begun
+
+    def come_right(self) -> checks.Findings:
+        """Everything beside the model, once nothing waits."""
+        return checks.at_rest(self.settled, self.client, self.model, self.users, self.random)
+
+    def settled(self) -> bool:
+        """Whether nothing waits to be published or delivered, in any group."""
+        try:
+            backlog = self.client.admin.get_backlog()
+        except MurmurationError:
+            return False
+        return not backlog.outbox_rows and not any(lane.records for lane in backlog.lanes)
+
+    def processes(self) -> list[RoleProcess]:
+        return list(self.roles)
+
+    def _posted(self) -> bool:
+        try:
+            self._probe = self.client.acting_as(self._author).create_tweet("does it answer?").tweet_id
+        except MurmurationError:
+            return False
+        return True
+
+    def _shown(self) -> bool:
+        try:
+            page = self.client.acting_as(self._reader).home_page(5)
+        except MurmurationError:
+            return False
+        return self._probe in [item.tweet.tweet_id for item in page.items]
