@@ -10,16 +10,16 @@ import socket
 import time
 import urllib.request
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from tools.stack.roles import ROLES
+from tools.stack.stack import Stack
 
 from murmuration_client import Client, NotFound
 from tests.process.running import until
-from tests.stack.town import CALL_SECONDS, RECOVERY_SECONDS, SETTINGS, Town
-from tools.stack.roles import ROLES
-from tools.stack.stack import Stack
+from tests.stack.town import CALL_SECONDS, Town
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
 
@@ -199,7 +199,9 @@ def test_posts_are_taken_while_the_log_is_away(town: Town, stack: Stack) -> None
         begun, acked = time.monotonic(), town.load.tally.acked
         town.await_acked(BEFORE * 2)
         beside = (town.load.tally.acked - acked) / (time.monotonic() - begun)
-    print(f"without the log {without:.0f} calls/s were acked, with it {beside:.0f}; delivered again {seconds:.1f} s after")
+    print(
+        f"without the log {without:.0f} calls/s were acked, with it {beside:.0f}; delivered again {seconds:.1f} s after"
+    )
     assert without > 0
     whole(town)
 
@@ -211,7 +213,7 @@ def test_the_database_is_killed_and_comes_back(town: Town, stack: Stack) -> None
         town.await_acked(BEFORE)
         node.kill()
         asked = time.monotonic()
-        with pytest.raises(Exception):  # noqa: B017, PT011 - any error of the client's
+        with pytest.raises(Exception):  # noqa: B017 - any error of the client's
             town.client.acting_as(town.users[0]).create_tweet("nobody can keep this")
         assert time.monotonic() - asked < CALL_SECONDS + 5
         node.start()

@@ -8,13 +8,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 
+from tools.stack.roles import RoleProcess, Roles
+from tools.stack.stack import Stack
+
 from murmuration_client import Client, MurmurationError
 from tests.faults import checks
 from tests.faults.load import Load
 from tests.process.running import until
 from tests.support.model import Model
-from tools.stack.roles import Roles, RoleProcess
-from tools.stack.stack import Stack
 
 THREADS, PLAYERS = 3, 4
 FIRST_FOLLOWS = 40

@@ -11,12 +11,15 @@ from murmuration_server.eventlog.kafka.log import KafkaEventLog
 from murmuration_server.graph.stores.cql import CqlGraphStore
 from murmuration_server.platform.call import Call
 from murmuration_server.platform.config import ConfigError, Settings
+from murmuration_server.platform.cql.failures import CqlSilent
+from murmuration_server.platform.errors import MurmurationError
 from murmuration_server.platform.lease_stores.cql import CqlLeaseStore
 from murmuration_server.platform.metrics import Metrics
 from murmuration_server.platform.paging import SigningKeys
 from murmuration_server.platform.runtime import Runtime
 from murmuration_server.platform.turn_stores.cql import CqlTurnStore
 from murmuration_server.platform.turns import Turn
+from murmuration_server.platform.unusable import CannotStart
 from murmuration_server.roles.cql import open_session
 from murmuration_server.roles.process import NamedStep
 from murmuration_server.roles.serving import ServingPorts
@@ -27,12 +30,29 @@ from murmuration_server.timeline.stores.cql import CqlHomeStateStore, CqlHomeSto
 from murmuration_server.tweets.stores.cql import CqlTweetStore
 from murmuration_server.users.stores.cql import CqlUserStore
 
+LOOK_AGAIN_SECONDS = 0.5
+
+
+def open_engine(
+    settings: Callable[[], Settings], runtime: Runtime, metrics: Metrics, owner: str, call: Call, closing: ExitStack
+) -> Engine:
+    """Waits for a database that does not answer yet, as long as the call lasts: whatever is started together need not be
+    started in an order. Raises `CannotStart`, also where it is not migrated."""
+    while True:
+        with ExitStack() as opened:
+            try:
+                engine = Engine(settings, runtime, metrics, owner, call, opened)
+                closing.push(opened.pop_all())
+                return engine
+            except (CqlSilent, MurmurationError) as error:
+                if runtime.monotonic() + LOOK_AGAIN_SECONDS >= call.deadline:
+                    raise CannotStart(str(error)) from error
+        runtime.sleep(LOOK_AGAIN_SECONDS)
+
 
 class Engine:
-    """`settings` is asked for the cache nodes again and again. `owner` names this process in leases and turns.
-
-    Raises `CqlUnusable` where the database does not answer or is not migrated, and `ConfigError`.
-    """
+    """`settings` is asked for the cache nodes again and again. `owner` names this process in leases and turns. What is
+    opened is closed by `closing`. Raises `CannotStart`, and `MurmurationError` where a server does not answer now."""
 
     def __init__(
         self,

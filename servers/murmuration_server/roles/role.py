@@ -14,7 +14,7 @@ from murmuration_server.platform.inprocess import InProcessChannel
 from murmuration_server.platform.metrics import Metrics
 from murmuration_server.platform.runtime import Event, Runtime
 from murmuration_server.platform.server import Dispatcher
-from murmuration_server.roles.engine import Engine
+from murmuration_server.roles.engine import open_engine
 from murmuration_server.roles.gateway import build_gateway
 from murmuration_server.roles.health import Health
 from murmuration_server.roles.parts import ALL, GATEWAY, ROLES, SERVING, WORKING, callees, internal_routes
@@ -32,7 +32,8 @@ from murmuration_server.roles.process import (
 from murmuration_server.roles.serving import build_serving
 from murmuration_server.roles.working import build_working
 
-START_SECONDS = 30.0
+START_SECONDS = 60.0
+"""How long servers below that do not answer are waited for."""
 HEALTH_SECONDS = 1.0
 
 
@@ -84,7 +85,7 @@ def _build(
     if role == GATEWAY:
         return build_gateway(peers, now.server, runtime, metrics), []
     owner = f"{role}-{runtime.token(8).hex()}"
-    engine = Engine(settings, runtime, metrics, owner, Call.background(runtime, START_SECONDS), closing)
+    engine = open_engine(settings, runtime, metrics, owner, Call.background(runtime, START_SECONDS), closing)
     steps = engine.steps()
     dispatcher, ways = None, peers
     serves, works = ([part for part in parts if part in side] for side in (SERVING, WORKING))

@@ -26,6 +26,10 @@ class CqlUnusable(CannotStart):
     """The database or the driver cannot be used; the message says why and what to do."""
 
 
+class CqlSilent(CqlUnusable):
+    """No node answers: it may be starting."""
+
+
 class OutcomeUnknown(Unavailable):
     """A lightweight transaction got no answer: it may have been applied, or be applied later. A serial read tells."""
 

@@ -17,6 +17,7 @@ from murmuration_server.platform.config import CqlSettings
 from murmuration_server.platform.cql.failures import (
     DATABASE,
     FAILURES,
+    CqlSilent,
     CqlUnusable,
     OutcomeUnknown,
     may_fall_back,
@@ -136,7 +137,7 @@ class CqlSession:
             if keyspace and name in self._cluster.metadata.keyspaces:
                 session.set_keyspace(name)
         except FAILURES as error:
-            raise CqlUnusable(
+            raise CqlSilent(
                 f"No node of the database answers at {where}: check cql.contact_points, cql.port and cql.datacenter."
             ) from error
         if keyspace and name not in self._cluster.metadata.keyspaces:
