@@ -47,7 +47,7 @@ def posts(client: Client, model: Model, users: Sequence[int]) -> Findings:
 def at_rest(
     settled: Callable[[], bool], client: Client, model: Model, users: Sequence[int], random: Random
 ) -> Findings:
-    """All of it, once nothing waits, as `settled` says. Homes, which follow from the log, are given time to get there."""
+    """All of it, once nothing waits, as `settled` says. Homes, which follow from the log, are given time."""
     until("nothing to wait for delivery", settled, REST_SECONDS)
     found = posts(client, model, users)
     found.wrong += [line for user in users for line in _relations(client, model, users, user)]

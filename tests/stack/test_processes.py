@@ -200,7 +200,7 @@ def test_posts_are_taken_while_the_log_is_away(town: Town, stack: Stack) -> None
         town.await_acked(BEFORE * 2)
         beside = (town.load.tally.acked - acked) / (time.monotonic() - begun)
     print(
-        f"without the log {without:.0f} calls/s were acked, with it {beside:.0f}; delivered again {seconds:.1f} s after"
+        f"without the log {without:.0f} calls/s acked, with it {beside:.0f}; delivering {seconds:.1f} s after its start"
     )
     assert without > 0
     whole(town)

@@ -36,7 +36,7 @@ LOOK_AGAIN_SECONDS = 0.5
 def open_engine(
     settings: Callable[[], Settings], runtime: Runtime, metrics: Metrics, owner: str, call: Call, closing: ExitStack
 ) -> Engine:
-    """Waits for a database that does not answer yet, as long as the call lasts: whatever is started together need not be
+    """Waits for a database that does not answer yet, as long as the call lasts: what is started together need not be
     started in an order. Raises `CannotStart`, also where it is not migrated."""
     while True:
         with ExitStack() as opened:
