@@ -57,6 +57,21 @@ class AdminCalls(Calls):
         """
         return self._caller.run(operations.set_author_mode(user_id, mode))
 
+    def locate_user(self, user: int | str) -> admin_pb2.UserLocation:
+        """Where a user, named by id or handle, lives: the nodes or files that hold his rows, his cache node and what is
+        cached of him, his followers' shards, his home's state. Raises NotFound, Unavailable."""
+        return self._caller.run(operations.locate_user(user))
+
+    def preview_ring(
+        self, add_nodes: Sequence[str] = (), remove_nodes: Sequence[str] = (), *, user_ids: Sequence[int] = ()
+    ) -> admin_pb2.PreviewRingResponse:
+        """Which share of cache entries would get another node if nodes (host:port) were added or removed, and which of
+        these users would; of a sample of users where none is named. At most 500. Changes nothing.
+
+        Raises InvalidArgument, FailedPrecondition where there are no cache nodes, Unavailable.
+        """
+        return self._caller.run(operations.preview_ring(add_nodes, remove_nodes, user_ids))
+
     def iter_dead_letters(
         self, group: str = "", *, include_settled: bool = False, page_size: int = 0
     ) -> Iterator[admin_pb2.DeadLetter]:

@@ -23,6 +23,7 @@ ADVICE: Mapping[str, str] = {
     "DEADLINE_EXCEEDED": "Try again, with a longer timeout if need be.",
     "INTERNAL": "Report the error id to the server's operator.",
     "CANCELLED": "Try again.",
+    "NO_CACHE_RING": "Ask a system whose cache lies on Memcached nodes, named in `memcached.nodes`.",
     "DEAD_LETTER_NOT_FOUND": "Check the id with `murmurd dlq list --all`.",
 }
 

@@ -65,7 +65,11 @@ class ActorRequired(MurmurationError):
     """The call acts for somebody and names nobody: use `client.acting_as(user_id)`."""
 
 
-class LimitReached(MurmurationError):
+class FailedPrecondition(MurmurationError):
+    """The system, or the actor, is not in a state in which this can be done: `reason` says why."""
+
+
+class LimitReached(FailedPrecondition):
     """The actor has as many of these as one may have."""
 
 
@@ -117,10 +121,18 @@ CLASS_OF_STATUS: Mapping[grpc.StatusCode, type[MurmurationError]] = {
     grpc.StatusCode.ALREADY_EXISTS: AlreadyExists,
     grpc.StatusCode.PERMISSION_DENIED: NotAllowed,
     grpc.StatusCode.UNAUTHENTICATED: ActorRequired,
-    grpc.StatusCode.FAILED_PRECONDITION: LimitReached,
+    grpc.StatusCode.FAILED_PRECONDITION: FailedPrecondition,
     grpc.StatusCode.RESOURCE_EXHAUSTED: Overloaded,
     grpc.StatusCode.UNAVAILABLE: Unavailable,
     grpc.StatusCode.DEADLINE_EXCEEDED: DeadlineExceeded,
     grpc.StatusCode.CANCELLED: Cancelled,
     grpc.StatusCode.INTERNAL: InternalError,
 }
+
+_CLASS_OF_REASON: Mapping[str, type[MurmurationError]] = {"FOLLOWING_LIMIT": LimitReached}
+"""Where a status alone does not say enough."""
+
+
+def class_of(code: grpc.StatusCode, reason: str) -> type[MurmurationError]:
+    """For a status, and a reason without its prefix."""
+    return _CLASS_OF_REASON.get(reason) or CLASS_OF_STATUS.get(code, MurmurationError)

@@ -10,11 +10,11 @@ from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2, status_pb2
 
 from murmuration_client.errors import (
-    CLASS_OF_STATUS,
     DeadlineExceeded,
     InvalidArgument,
     MurmurationError,
     NoServer,
+    class_of,
 )
 
 DETAILS_METADATA = "grpc-status-details-bin"
@@ -79,7 +79,7 @@ def from_rpc(error: grpc.RpcError, target: str, timeout: float) -> MurmurationEr
     details = parse_details(_serialized_details(call))
     if details.reason is None:
         return _from_transport(code, text, target, timeout)
-    return CLASS_OF_STATUS.get(code, MurmurationError)(
+    return class_of(code, details.reason)(
         text,
         reason=details.reason,
         code=code,
@@ -110,6 +110,4 @@ def _from_transport(code: grpc.StatusCode, text: str, target: str, timeout: floa
         return InvalidArgument(f"A message is too large for one call ({text}).", reason="MALFORMED_REQUEST", code=code)
     if code is grpc.StatusCode.UNIMPLEMENTED:
         return MurmurationError(f"The server at {target} does not know this call.", reason=reason, code=code)
-    return CLASS_OF_STATUS.get(code, MurmurationError)(
-        f"The call to {target} failed: {text or code.name}", reason=reason, code=code
-    )
+    return class_of(code, reason)(f"The call to {target} failed: {text or code.name}", reason=reason, code=code)

@@ -46,6 +46,13 @@ def test_a_handle_is_found_by_its_folded_form(store: UserStore, call: Call) -> N
     assert store.find_handles(call, []) == {}
 
 
+def test_a_sample_is_of_users_that_there_are(store: UserStore, call: Call) -> None:
+    assert store.sample(call, 5) == []
+    create(store, call, *(stored_user(number) for number in range(1, 4)))
+    assert sorted(store.sample(call, 5)) == [1, 2, 3]
+    assert len(set(store.sample(call, 2)) & {1, 2, 3}) == 2
+
+
 @pytest.mark.parametrize("handle", ["alice", "ALICE", "aLiCe"])
 def test_a_taken_handle_answers_its_holder(store: UserStore, call: Call, handle: str) -> None:
     holder = stored_user(1, "Alice")

@@ -10,9 +10,9 @@ import pytest
 
 from murmuration_server.platform.call import Call
 from murmuration_server.platform.config import DAY_MS
-from murmuration_server.platform.cql.placement import ReplicaSets
 from murmuration_server.platform.cql.session import CqlSession
 from murmuration_server.platform.errors import Unavailable
+from murmuration_server.sharding.cql_ring import ReplicaSets
 from murmuration_server.timeline.store import Progress
 from murmuration_server.timeline.stores.cql import ROW_BYTES, SCHEMA, CqlHomeStore
 from murmuration_server.tweets.client import Candidate

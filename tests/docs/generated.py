@@ -15,7 +15,7 @@ from pydantic.fields import FieldInfo
 
 from murmuration.v1.errors_pb2 import ErrorReason
 from murmuration_client.advice import ADVICE
-from murmuration_client.status import CLASS_OF_STATUS
+from murmuration_client.errors import class_of
 from murmuration_server.platform.config import PREFIX, Settings
 from murmuration_server.platform.errors import MurmurationError
 from murmuration_server.platform.metrics import Metrics
@@ -157,7 +157,7 @@ def errors() -> str:
         if number:
             code = MurmurationError(number, "").code
             short = name.removeprefix(_REASON_PREFIX)
-            rows.append((f"`{name}`", code.name, CLASS_OF_STATUS[code].__name__, said.get(name, "-"), ADVICE[short]))
+            rows.append((f"`{name}`", code.name, class_of(code, short).__name__, said.get(name, "-"), ADVICE[short]))
     return table(("reason", "status", "class in `murmuration_client`", "when", "what to do"), rows)
 
 

@@ -96,6 +96,7 @@ class FileEngine:
             log=files.log(read_only=True),
             cache=MemoryCache(runtime, cache_bytes) if cache_bytes else NoCache(),
             keys=files.signing_keys(),
+            placement=files.placement(),
             alone=True,
         )
 

@@ -43,6 +43,7 @@ from murmuration_server.platform.stubs import invoke
 from murmuration_server.platform.worker import Step, Worker
 from murmuration_server.roles.serving import Serving, ServingPorts, build_serving
 from murmuration_server.roles.working import Working, WorkingPorts, build_working
+from murmuration_server.sharding.embedded_placement import EmbeddedPlacement
 from murmuration_server.timeline.stores.sqlite import SqliteHomeStateStore, SqliteHomeStore
 from murmuration_server.tweets.stores.sqlite import SqliteTweetStore
 from murmuration_server.users.stores.sqlite import SqliteUserStore
@@ -232,6 +233,7 @@ class System:
             **{name: self.ports[name] for name in ("users", "graph", "tweets", "states", "homes", "log", "leases")},
             cache=self._cache,
             keys=self._keys,
+            placement=EmbeddedPlacement(()),
             alone=self._alone,
         )
         runtime = OffsetClock(self.runtime, clock_offset_ms) if clock_offset_ms else self.runtime

@@ -230,3 +230,20 @@ def test_an_edit_whose_cas_fails_deletes() -> None:
         assert bench.memory.get_many(bench.call, [key]) == {}
 
     run(main, sick=("cas",))
+
+
+def test_what_is_held_is_told_without_a_load() -> None:
+    def main(bench: Bench) -> None:
+        entries = [Entry(bench.kind, id_) for id_ in (2, 4)]
+        bench.get(2)
+        bench.load_seconds = 1.0
+        filling = bench.runtime.spawn("filling", lambda: bench.get(4))
+        while len(bench.loads) < 2:
+            bench.runtime.sleep(0.1)
+        # Of 4 the cache has the placeholder of a fill under way.
+        assert bench.cache.held(bench.call, entries) == {entries[0]}
+        assert bench.loads == [[2], [4]]
+        filling.join()
+        assert bench.cache.held(bench.call, entries) == set(entries)
+
+    run(main)

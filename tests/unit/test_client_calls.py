@@ -275,6 +275,27 @@ CALLS: list[tuple[str, Callable[[Client], object], Message, Message, object]] = 
         admin_pb2.SetAuthorModeResponse(mode=tweet_pb2.DELIVERY_MODE_PULL),
         tweet_pb2.DELIVERY_MODE_PULL,
     ),
+    (
+        "LocateUser",
+        lambda client: client.admin.locate_user("alice"),
+        admin_pb2.LocateUserRequest(handle="alice"),
+        admin_pb2.LocateUserResponse(location=admin_pb2.UserLocation(user_id=7)),
+        admin_pb2.UserLocation(user_id=7),
+    ),
+    (
+        "LocateUser",
+        lambda client: client.admin.locate_user(7),
+        admin_pb2.LocateUserRequest(user_id=7),
+        admin_pb2.LocateUserResponse(location=admin_pb2.UserLocation(user_id=7)),
+        admin_pb2.UserLocation(user_id=7),
+    ),
+    (
+        "PreviewRing",
+        lambda client: client.admin.preview_ring(["a:1"], ["b:2"], user_ids=[7]),
+        admin_pb2.PreviewRingRequest(add_nodes=["a:1"], remove_nodes=["b:2"], user_ids=[7]),
+        admin_pb2.PreviewRingResponse(moved_share=0.5),
+        admin_pb2.PreviewRingResponse(moved_share=0.5),
+    ),
 ]
 
 

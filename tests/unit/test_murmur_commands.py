@@ -176,6 +176,86 @@ def test_rebuild_and_mode(murmur: Murmur) -> None:
     assert "9, which this release does not know" in murmur.ok("admin", "mode", "alice", "auto")
 
 
+def test_locate(murmur: Murmur) -> None:
+    location = admin_pb2.UserLocation(
+        user_id=7,
+        handle="alice",
+        scheme=admin_pb2.PLACEMENT_SCHEME_TOKEN_RING,
+        partitions=[
+            admin_pb2.TablePartition(
+                table="followers",
+                key=[admin_pb2.KeyColumn(name="user_id", value="7"), admin_pb2.KeyColumn(name="shard", value="2")],
+                token=-(2**63),
+                replicas=["10.0.0.1:9042", "10.0.0.2:9042"],
+            )
+        ],
+        partitions_left_out=3,
+        cache_node=admin_pb2.UserCacheNode(
+            node="10.0.0.9:11211",
+            status=admin_pb2.UserCacheNode.STATUS_OUT,
+            generation=5,
+            also_written="10.0.0.8:11211",
+        ),
+        delivery=admin_pb2.UserDelivery(mode=tweet_pb2.DELIVERY_MODE_PULL, followers=12, follower_shards=3),
+        home_state=admin_pb2.UserHomeState(incomplete=True),
+        cache_entries=admin_pb2.UserCacheEntries(home_head=True, recent=True),
+    )
+    murmur.server.on("LocateUser", admin_pb2.LocateUserResponse(location=location))
+    shown = " ".join(murmur.ok("admin", "locate", "@alice").split())
+    for part in (
+        "@alice, id 7.",
+        f"followers user_id=7, shard=2 {-(2**63)} 10.0.0.1:9042, 10.0.0.2:9042",
+        "3 more partitions are not listed.",
+        "Cache: 10.0.0.9:11211 (out: neither read nor written), generation 5. Written to 10.0.0.8:11211 as well",
+        "Cached now: home_head, recent.",
+        "Next posts: pull. Followers: 12, in 3 shards.",
+        "Home: incomplete;",
+    ):
+        assert part in shown
+    answer = json.loads(murmur.ok("admin", "locate", "id:7", "--json"))
+    assert answer["scheme"] == "PLACEMENT_SCHEME_TOKEN_RING"
+    assert answer["partitions"][0]["token"] == str(-(2**63))
+    asked = [(each.handle, each.user_id) for each in murmur.server.requests("LocateUser")]
+    assert asked == [("alice", 0), ("", 7)]
+
+
+def test_locate_says_that_tablets_are_placed_otherwise(murmur: Murmur) -> None:
+    location = admin_pb2.UserLocation(scheme=admin_pb2.PLACEMENT_SCHEME_TABLETS)
+    murmur.server.on("LocateUser", admin_pb2.LocateUserResponse(location=location))
+    assert "the ring of tokens does not tell where" in murmur.ok("admin", "locate", "alice")
+
+
+def test_ring(murmur: Murmur) -> None:
+    preview = admin_pb2.PreviewRingResponse(
+        nodes_before=[admin_pb2.RingNode(node="a:1", share=1.0)],
+        nodes_after=[admin_pb2.RingNode(node="a:1", share=0.5125), admin_pb2.RingNode(node="b:2", share=0.4875)],
+        moved_share=0.4875,
+        users=2,
+        moves=[admin_pb2.UserMove(user_id=7, from_node="a:1", to_node="b:2")],
+    )
+    murmur.server.on("PreviewRing", preview)
+    shown = " ".join(
+        murmur.ok("admin", "ring", "--add", "b:2", "--user", "alice", "--user", "id:9", "--dry-run").split()
+    )
+    assert "a:1 100.0% 51.2%" in shown
+    assert "b:2 - 48.8%" in shown
+    assert "48.8% of all keys would move; of 2 users looked at, 1." in shown
+    assert "id:7 a:1 b:2" in shown
+    answer = json.loads(murmur.ok("admin", "ring", "--remove", "a:1", "--dry-run", "--json"))
+    assert answer["moves"] == [{"userId": "7", "fromNode": "a:1", "toNode": "b:2"}]
+    first, second = murmur.server.requests("PreviewRing")
+    assert (list(first.add_nodes), list(first.user_ids)) == (["b:2"], [7, 9])
+    assert (list(second.remove_nodes), list(second.user_ids)) == (["a:1"], [])
+
+
+def test_ring_changes_nothing(murmur: Murmur) -> None:
+    said = murmur.fails(2, "admin", "ring", "--add", "b:2")
+    assert "memcached.nodes" in said
+    assert "--dry-run" in said
+    murmur.fails(2, "admin", "ring", "--dry-run")
+    assert not murmur.server.received
+
+
 def _mode_of_a_later_release(_request: object, _context: object) -> Message:
     return admin_pb2.SetAuthorModeResponse.FromString(b"\x08\x09")
 

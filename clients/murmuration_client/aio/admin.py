@@ -49,6 +49,14 @@ class AsyncAdminCalls(AsyncCalls):
     ) -> tweet_pb2.DeliveryMode.ValueType:
         return await self._caller.run(operations.set_author_mode(user_id, mode))
 
+    async def locate_user(self, user: int | str) -> admin_pb2.UserLocation:
+        return await self._caller.run(operations.locate_user(user))
+
+    async def preview_ring(
+        self, add_nodes: Sequence[str] = (), remove_nodes: Sequence[str] = (), *, user_ids: Sequence[int] = ()
+    ) -> admin_pb2.PreviewRingResponse:
+        return await self._caller.run(operations.preview_ring(add_nodes, remove_nodes, user_ids))
+
     async def iter_dead_letters(
         self, group: str = "", *, include_settled: bool = False, page_size: int = 0
     ) -> AsyncIterator[admin_pb2.DeadLetter]:

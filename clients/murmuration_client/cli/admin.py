@@ -11,8 +11,10 @@ from rich.console import Group, RenderableType
 
 from murmuration.admin.v1 import admin_pb2
 from murmuration.v1 import tweet_pb2
+from murmuration_client.cli import placement
 from murmuration_client.cli.exits import USAGE
 from murmuration_client.cli.graphfile import Graph, GraphFileError, read_graph
+from murmuration_client.cli.modes import mode_name
 from murmuration_client.cli.output import as_dict, sentence, table
 from murmuration_client.cli.progress import bar
 from murmuration_client.cli.session import Session, session_of
@@ -102,16 +104,12 @@ def mode(
     session = session_of(context)
     now = session.client().admin.set_author_mode(session.user_id(handle), DELIVERY_MODES[wanted])
     session.output.show(
-        admin_pb2.SetAuthorModeResponse(mode=now), lambda: sentence(f"The next posts of {handle}: {_mode_name(now)}.")
+        admin_pb2.SetAuthorModeResponse(mode=now), lambda: sentence(f"The next posts of {handle}: {mode_name(now)}.")
     )
 
 
-def _mode_name(mode: tweet_pb2.DeliveryMode.ValueType) -> str:
-    if mode == tweet_pb2.DELIVERY_MODE_UNSPECIFIED:
-        return "as the follower count decides"
-    if mode not in tweet_pb2.DeliveryMode.values():
-        return f"{mode}, which this release does not know"
-    return tweet_pb2.DeliveryMode.Name(mode).removeprefix("DELIVERY_MODE_").lower()
+app.command()(placement.locate)
+app.command()(placement.ring)
 
 
 def _read(session: Session, file: Path, prefix: str, *, both_ways: bool) -> Graph:

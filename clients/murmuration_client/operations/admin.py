@@ -25,6 +25,20 @@ def set_author_mode(
     return unary(lambda stubs: stubs.admin.SetAuthorMode, request, lambda response: response.mode)
 
 
+def locate_user(user: int | str) -> Operation[admin_pb2.UserLocation]:
+    request = (
+        admin_pb2.LocateUserRequest(user_id=user) if isinstance(user, int) else admin_pb2.LocateUserRequest(handle=user)
+    )
+    return unary(lambda stubs: stubs.admin.LocateUser, request, lambda response: response.location)
+
+
+def preview_ring(
+    add_nodes: Sequence[str], remove_nodes: Sequence[str], user_ids: Sequence[int]
+) -> Operation[admin_pb2.PreviewRingResponse]:
+    request = admin_pb2.PreviewRingRequest(add_nodes=add_nodes, remove_nodes=remove_nodes, user_ids=user_ids)
+    return unary(lambda stubs: stubs.admin.PreviewRing, request, whole)
+
+
 def list_dead_letters(
     group: str, page_size: int, page_token: str, *, include_settled: bool
 ) -> Operation[admin_pb2.ListDeadLettersResponse]:

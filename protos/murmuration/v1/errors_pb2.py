@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bmurmuration/v1/errors.proto\x12\x0emurmuration.v1*\xf1\x04\n\x0b\x45rrorReason\x12\x1c\n\x18\x45RROR_REASON_UNSPECIFIED\x10\x00\x12\x1e\n\x1a\x45RROR_REASON_INVALID_FIELD\x10\x01\x12\"\n\x1e\x45RROR_REASON_MALFORMED_REQUEST\x10\x02\x12\x1f\n\x1b\x45RROR_REASON_ACTOR_REQUIRED\x10\x03\x12\x1c\n\x18\x45RROR_REASON_NOT_ALLOWED\x10\x04\x12\x1f\n\x1b\x45RROR_REASON_USER_NOT_FOUND\x10\x05\x12 \n\x1c\x45RROR_REASON_TWEET_NOT_FOUND\x10\x06\x12\x1d\n\x19\x45RROR_REASON_HANDLE_TAKEN\x10\x07\x12\"\n\x1e\x45RROR_REASON_REQUEST_ID_REUSED\x10\x08\x12#\n\x1f\x45RROR_REASON_INVALID_PAGE_TOKEN\x10\t\x12\x18\n\x14\x45RROR_REASON_BLOCKED\x10\n\x12 \n\x1c\x45RROR_REASON_FOLLOWING_LIMIT\x10\x0b\x12\x1b\n\x17\x45RROR_REASON_OVERLOADED\x10\x0c\x12\x1c\n\x18\x45RROR_REASON_OUTBOX_FULL\x10\r\x12\x1c\n\x18\x45RROR_REASON_UNAVAILABLE\x10\x0e\x12\"\n\x1e\x45RROR_REASON_DEADLINE_EXCEEDED\x10\x0f\x12\x19\n\x15\x45RROR_REASON_INTERNAL\x10\x10\x12\x1a\n\x16\x45RROR_REASON_CANCELLED\x10\x11\x12&\n\"ERROR_REASON_DEAD_LETTER_NOT_FOUND\x10\x12\x42\x32Z0murmuration.dev/gen/murmuration/v1;murmurationv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bmurmuration/v1/errors.proto\x12\x0emurmuration.v1*\x91\x05\n\x0b\x45rrorReason\x12\x1c\n\x18\x45RROR_REASON_UNSPECIFIED\x10\x00\x12\x1e\n\x1a\x45RROR_REASON_INVALID_FIELD\x10\x01\x12\"\n\x1e\x45RROR_REASON_MALFORMED_REQUEST\x10\x02\x12\x1f\n\x1b\x45RROR_REASON_ACTOR_REQUIRED\x10\x03\x12\x1c\n\x18\x45RROR_REASON_NOT_ALLOWED\x10\x04\x12\x1f\n\x1b\x45RROR_REASON_USER_NOT_FOUND\x10\x05\x12 \n\x1c\x45RROR_REASON_TWEET_NOT_FOUND\x10\x06\x12\x1d\n\x19\x45RROR_REASON_HANDLE_TAKEN\x10\x07\x12\"\n\x1e\x45RROR_REASON_REQUEST_ID_REUSED\x10\x08\x12#\n\x1f\x45RROR_REASON_INVALID_PAGE_TOKEN\x10\t\x12\x18\n\x14\x45RROR_REASON_BLOCKED\x10\n\x12 \n\x1c\x45RROR_REASON_FOLLOWING_LIMIT\x10\x0b\x12\x1b\n\x17\x45RROR_REASON_OVERLOADED\x10\x0c\x12\x1c\n\x18\x45RROR_REASON_OUTBOX_FULL\x10\r\x12\x1c\n\x18\x45RROR_REASON_UNAVAILABLE\x10\x0e\x12\"\n\x1e\x45RROR_REASON_DEADLINE_EXCEEDED\x10\x0f\x12\x19\n\x15\x45RROR_REASON_INTERNAL\x10\x10\x12\x1a\n\x16\x45RROR_REASON_CANCELLED\x10\x11\x12&\n\"ERROR_REASON_DEAD_LETTER_NOT_FOUND\x10\x12\x12\x1e\n\x1a\x45RROR_REASON_NO_CACHE_RING\x10\x13\x42\x32Z0murmuration.dev/gen/murmuration/v1;murmurationv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,5 +33,5 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'Z0murmuration.dev/gen/murmuration/v1;murmurationv1'
   _globals['_ERRORREASON']._serialized_start=48
-  _globals['_ERRORREASON']._serialized_end=673
+  _globals['_ERRORREASON']._serialized_end=705
 # @@protoc_insertion_point(module_scope)

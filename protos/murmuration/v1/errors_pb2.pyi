@@ -54,6 +54,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_CANCELLED: _ErrorReason.ValueType  # 17
     ERROR_REASON_DEAD_LETTER_NOT_FOUND: _ErrorReason.ValueType  # 18
     """There is no dead letter of that id; it may have been dropped by its age."""
+    ERROR_REASON_NO_CACHE_RING: _ErrorReason.ValueType  # 19
+    """There are no cache nodes, so there is no ring of them to ask about."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call failed: the `reason` of the google.rpc.ErrorInfo (domain "murmuration") that every error of a service carries.
@@ -92,4 +94,6 @@ ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 16
 ERROR_REASON_CANCELLED: ErrorReason.ValueType  # 17
 ERROR_REASON_DEAD_LETTER_NOT_FOUND: ErrorReason.ValueType  # 18
 """There is no dead letter of that id; it may have been dropped by its age."""
+ERROR_REASON_NO_CACHE_RING: ErrorReason.ValueType  # 19
+"""There are no cache nodes, so there is no ring of them to ask about."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

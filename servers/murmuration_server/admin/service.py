@@ -6,20 +6,26 @@ from collections.abc import Iterator, Sequence
 
 from murmuration.admin.v1 import admin_pb2 as api
 from murmuration.v1.tweet_pb2 import DELIVERY_MODE_PULL, DELIVERY_MODE_PUSH, DELIVERY_MODE_UNSPECIFIED
+from murmuration_server.admin import present
 from murmuration_server.admin.dead_letters import page
 from murmuration_server.admin.imports import GraphImport
+from murmuration_server.admin.locate import Locator
+from murmuration_server.admin.ring_preview import preview_ring
 from murmuration_server.eventlog.dead_letter import DeadLetter, LetterState
 from murmuration_server.eventlog.dead_letters import DeadLetters
 from murmuration_server.graph.client import PULL, PUSH, GraphClient
 from murmuration_server.platform.call import Call
-from murmuration_server.platform.checks import check_id
-from murmuration_server.platform.errors import InvalidField
+from murmuration_server.platform.checks import check_id, check_ids
+from murmuration_server.platform.errors import InvalidField, UserNotFound
 from murmuration_server.platform.paging import PageTokens, SigningKeys, page_size
+from murmuration_server.sharding.placement import Placement
 from murmuration_server.timeline.client import DeliveryStatus, HomeStateClient
+from murmuration_server.tweets.client import TweetClient
 from murmuration_server.users.client import UserClient
 
 MAX_BATCH = 5000
 MAX_LETTERS = 100
+MAX_PREVIEWED_USERS, SAMPLED_USERS = 500, 200
 DEFAULT_LETTERS_A_PAGE, MAX_LETTERS_A_PAGE = 100, 1000
 _LETTER_STATES = {
     LetterState.OPEN: api.DeadLetter.STATE_OPEN,
@@ -27,7 +33,6 @@ _LETTER_STATES = {
     LetterState.DROPPED: api.DeadLetter.STATE_DROPPED,
 }
 _MODES = {DELIVERY_MODE_UNSPECIFIED: 0, DELIVERY_MODE_PUSH: PUSH, DELIVERY_MODE_PULL: PULL}
-_PUBLIC_MODES = {PUSH: DELIVERY_MODE_PUSH, PULL: DELIVERY_MODE_PULL}
 
 
 class AdminService:
@@ -35,12 +40,15 @@ class AdminService:
         self,
         users: UserClient,
         graph: GraphClient,
+        tweets: TweetClient,
         homes: HomeStateClient,
         status: DeliveryStatus,
         letters: DeadLetters,
+        placement: Placement,
         keys: SigningKeys,
     ) -> None:
         self._users, self._graph, self._homes, self._status = users, graph, homes, status
+        self._placement, self._locator = placement, Locator(users, graph, tweets, homes, placement)
         self._letters, self._letter_pages = letters, PageTokens("ListDeadLetters", keys)
 
     def ImportGraph(self, call: Call, requests: Iterator[api.ImportGraphRequest]) -> api.ImportGraphResponse:
@@ -87,7 +95,26 @@ class AdminService:
             raise InvalidField("mode", "must be PUSH, PULL, or unspecified to let the follower count decide")
         self._users.require(call, user_id)
         mode = self._graph.pin_mode(call, user_id, _MODES[request.mode])
-        return api.SetAuthorModeResponse(mode=_PUBLIC_MODES[mode])
+        return api.SetAuthorModeResponse(mode=present.PUBLIC_MODES[mode])
+
+    def LocateUser(self, call: Call, request: api.LocateUserRequest) -> api.LocateUserResponse:
+        which = request.WhichOneof("key")
+        if which is None:
+            raise InvalidField("key", "set user_id or handle")
+        if which == "user_id":
+            user_id = check_id("user_id", request.user_id)
+        else:
+            user_id = self._users.resolve(call, [request.handle]).get(request.handle, 0)
+            if not user_id:
+                raise UserNotFound(request.handle)
+        return api.LocateUserResponse(location=present.user_location(self._locator.locate(call, user_id)))
+
+    def PreviewRing(self, call: Call, request: api.PreviewRingRequest) -> api.PreviewRingResponse:
+        user_ids = check_ids("user_ids", request.user_ids, MAX_PREVIEWED_USERS)
+        rings = self._placement.rings(call)
+        users = user_ids or self._users.sample(call, SAMPLED_USERS)
+        preview = preview_ring(rings, request.add_nodes, request.remove_nodes, users)
+        return present.ring_preview(preview, len(users))
 
     def ListDeadLetters(self, call: Call, request: api.ListDeadLettersRequest) -> api.ListDeadLettersResponse:
         before = self._letter_pages.position(0, request.page_token)

@@ -13,13 +13,13 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Collection, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 from prometheus_client import Counter
 
 from murmuration_server.cache.entries import AnyEntry, Entry, Kind, T
 from murmuration_server.cache.local import LocalValues
-from murmuration_server.cache.port import CacheKey, CacheStore
+from murmuration_server.cache.port import Cached, CacheKey, CacheStore
 from murmuration_server.platform.call import Call
 from murmuration_server.platform.errors import MurmurationError
 from murmuration_server.platform.metrics import Metrics
@@ -81,7 +81,7 @@ class Cache:
         held = self._store.get_many(call, list(keys))
         for key, entry in keys.items():
             cached = held.get(key)
-            if cached is not None and cached.value[:1] == _VALUE:
+            if _is_filled(cached):
                 found[entry] = self._decode(key, entry, cached.value)
             else:
                 missing.append(entry)
@@ -90,6 +90,11 @@ class Cache:
         if missing:
             self._load(call, missing, found)
         return found
+
+    def held(self, call: Call, entries: Sequence[AnyEntry]) -> set[AnyEntry]:
+        """Which of the entries the cache store has now; loads none."""
+        held = self._store.get_many(call, [entry.key() for entry in entries])
+        return {entry for entry in entries if _is_filled(held.get(entry.key()))}
 
     def delete(self, call: Call, kind: Kind[Any], id_: int) -> None:
         """After the store write and before its ack. Raises `Unavailable` where the entry may still be there."""
@@ -120,7 +125,7 @@ class Cache:
     def _edit(self, call: Call, kind: Kind[T], id_: int, change: Any) -> None:
         key = kind.key(id_)
         cached = self._store.get_many(call, [key]).get(key)
-        if cached is not None and cached.value[:1] == _VALUE:
+        if _is_filled(cached):
             value = self._sealed(kind.encode(change(kind.decode(cached.value[1 + _TAG_BYTES :]))))
             try:
                 if self._store.cas(call, key, value, cached.token, kind.ttl_seconds):
@@ -236,3 +241,8 @@ class Cache:
             if counter is None:
                 counter = self._counters[kind.name, result] = self._metrics.cache_requests.labels(kind.name, result)
             counter.inc(times)
+
+
+def _is_filled(cached: Cached | None) -> TypeGuard[Cached]:
+    """It is there, and not the placeholder of a fill under way."""
+    return cached is not None and cached.value[:1] == _VALUE

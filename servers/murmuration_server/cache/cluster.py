@@ -24,6 +24,7 @@ from murmuration_server.platform.config import MemcachedSettings
 from murmuration_server.platform.errors import MurmurationError, Unavailable
 from murmuration_server.platform.metrics import Metrics
 from murmuration_server.platform.runtime import Runtime
+from murmuration_server.sharding.placement import CacheNode, Rings
 
 Write = Callable[[CacheStore, Call, Mapping[CacheKey, CacheKey]], object]
 """What to do at one node, with the names there of the keys that it holds."""
@@ -36,15 +37,6 @@ WRITE_SECONDS = 1.0
 """What a write to a node has at least, whatever its caller has left: a caller in a hurry must not make a node that is
 well look sick. Connecting and waiting are bounded much closer, by settings."""
 _MARK_SHIFT = 128
-
-
-@dataclass(frozen=True)
-class Located:
-    """Where a user's entries are kept."""
-
-    node: str
-    status: Status
-    generation: int
 
 
 class NodeStore(CacheStore, Protocol):
@@ -144,13 +136,20 @@ class ClusterCache:
         for node in state.nodes:
             self._link(node).store.flush(call)
 
-    def locate(self, call: Call, ring_id: int) -> Located | None:
+    def locate(self, call: Call, ring_id: int) -> CacheNode | None:
         """None where there are no nodes. Raises `Unavailable` where the states are not known."""
-        owner = self._view.current(call).owner(ring_id)
+        view = self._view.current(call)
+        owner = view.owner(ring_id)
         if owner is None:
             return None
         node, state = owner
-        return Located(node, state.status, state.generation)
+        *also, _ = view.owners(ring_id)
+        return CacheNode(node, state.status, state.generation, also_written=also[0] if also else "")
+
+    def rings(self, call: Call) -> Rings | None:
+        """None where there are no nodes. Raises `Unavailable` where the states are not known."""
+        view = self._view.current(call)
+        return None if view.reading is None else Rings(view.reading, view.also_written)
 
     def answers(self, call: Call, node: str) -> bool:
         """Whether this process reaches the node."""

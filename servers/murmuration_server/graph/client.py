@@ -10,7 +10,7 @@ import grpc
 from murmuration.events.v1.events_pb2 import RelationChange
 from murmuration.internal.v1 import graph_pb2, graph_pb2_grpc
 from murmuration_server.cache.cache import Cache
-from murmuration_server.cache.entries import Kind
+from murmuration_server.cache.entries import Entry, Kind
 from murmuration_server.graph import relations as codec
 from murmuration_server.graph.mode import PULL, PUSH
 from murmuration_server.graph.relations import NOBODY, NOT_BACKFILLED, Relations
@@ -55,6 +55,10 @@ class GraphClient:
     def relations(self, call: Call, user_id: int) -> Relations:
         """As of now: what was acked before is in it."""
         return self._cache.get(call, self.relations_kind, user_id) or NOBODY
+
+    def relations_are_cached(self, call: Call, user_id: int) -> bool:
+        """Now; does not load them."""
+        return bool(self._cache.held(call, [Entry(self.relations_kind, user_id)]))
 
     def mode(self, call: Call, author_id: int) -> int:
         """How the author's next post is delivered; may be late by `mode_seconds`."""

@@ -195,6 +195,12 @@ class OutboxSettings(_Section):
         return self
 
 
+def is_address(text: str) -> bool:
+    """Whether it is host:port, as nodes are named."""
+    host, colon, port = text.rpartition(":")
+    return bool(host and colon and port.isascii() and port.isdigit() and 0 < int(port) <= 65535)
+
+
 class MemcachedSettings(_Section):
     nodes: tuple[str, ...] = Field(
         default=(), max_length=64, description="`host:port` each; `dns:host:port`: every address that the name has"
@@ -214,8 +220,7 @@ class MemcachedSettings(_Section):
     @classmethod
     def _addresses(cls, nodes: tuple[str, ...]) -> tuple[str, ...]:
         for node in nodes:
-            host, colon, port = node.removeprefix("dns:").rpartition(":")
-            if not (host and colon and port.isascii() and port.isdigit() and 0 < int(port) <= 65535):
+            if not is_address(node.removeprefix("dns:")):
                 raise ValueError(f"{node} is not host:port")
         if len(set(nodes)) != len(nodes):
             raise ValueError("a node is named twice")

@@ -35,6 +35,7 @@ _STATUS: dict[ErrorReason.ValueType, grpc.StatusCode] = {
     ErrorReason.ERROR_REASON_INTERNAL: grpc.StatusCode.INTERNAL,
     ErrorReason.ERROR_REASON_CANCELLED: grpc.StatusCode.CANCELLED,
     ErrorReason.ERROR_REASON_DEAD_LETTER_NOT_FOUND: grpc.StatusCode.NOT_FOUND,
+    ErrorReason.ERROR_REASON_NO_CACHE_RING: grpc.StatusCode.FAILED_PRECONDITION,
 }
 _REASON_OF_STATUS = {status: reason for reason, status in reversed(_STATUS.items())}
 
@@ -190,6 +191,14 @@ class FollowingLimit(MurmurationError):
     def __init__(self, limit: int) -> None:
         super().__init__(
             ErrorReason.ERROR_REASON_FOLLOWING_LIMIT, f"One may follow at most {limit} accounts; unfollow some first."
+        )
+
+
+class NoCacheRing(MurmurationError):
+    def __init__(self) -> None:
+        super().__init__(
+            ErrorReason.ERROR_REASON_NO_CACHE_RING,
+            "There are no cache nodes, and so no ring: the system runs on one machine, or memcached.nodes is empty.",
         )
 
 

@@ -45,6 +45,7 @@ def run_serving(settings: Settings, runtime: Runtime, socket: str, stop: Event, 
             log=files.log(read_only=True),
             cache=MemoryCache(runtime, server.cache_bytes),
             keys=files.signing_keys(),
+            placement=files.placement(),
             alone=True,
         )
         serving = build_serving(ports, settings, runtime, metrics, owner=runtime.token(8).hex())

@@ -20,7 +20,7 @@ from murmuration_server.platform.runtime import Runtime
 from murmuration_server.platform.turn_stores.cql import CqlTurnStore
 from murmuration_server.platform.turns import Turn
 from murmuration_server.platform.unusable import CannotStart
-from murmuration_server.roles.cql import open_session
+from murmuration_server.roles.cql import open_placement, open_session
 from murmuration_server.roles.process import NamedStep
 from murmuration_server.roles.serving import ServingPorts
 from murmuration_server.roles.working import WorkingPorts
@@ -95,6 +95,7 @@ class Engine:
             leases=CqlLeaseStore(session),
             cache=self._cluster.cache,
             keys=SigningKeys(keys),
+            placement=open_placement(session, self._cluster.cache),
             alone=False,
         )
 

@@ -16,6 +16,7 @@ from murmuration_server.platform.lease_stores.sqlite import SqliteLeaseStore
 from murmuration_server.platform.paging import SigningKeys
 from murmuration_server.platform.runtime import Event, Runtime
 from murmuration_server.platform.sqlite import StoreNotReady, StoreUnusable
+from murmuration_server.sharding.embedded_placement import EmbeddedPlacement
 from murmuration_server.timeline.stores.sqlite import SqliteHomeStateStore, SqliteHomeStore
 from murmuration_server.tweets.stores.sqlite import SqliteTweetStore
 from murmuration_server.users.stores.sqlite import SqliteUserStore
@@ -26,6 +27,8 @@ OTHER_PROCESS_SECONDS = 15.0
 RETRY_SECONDS = 0.02
 LOCK_SECONDS = 1.0
 KEY_BYTES = 32
+OF_USERS = ("users", "graph", "tweets", "timeline_state", "homes")
+"""Stores that hold rows of users."""
 
 
 class Files:
@@ -89,6 +92,9 @@ class Files:
 
     def leases(self) -> SqliteLeaseStore:
         return self._open(lambda: SqliteLeaseStore(self._path("leases"), self._runtime), False)
+
+    def placement(self) -> EmbeddedPlacement:
+        return EmbeddedPlacement([self._path(name).name for name in OF_USERS])
 
     def signing_keys(self) -> SigningKeys:
         """Made at the first start, kept in a file that only its owner can read."""

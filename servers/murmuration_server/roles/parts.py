@@ -64,7 +64,7 @@ PARTS = (
     Part(
         "admin",
         serves=("AdminService",),
-        calls=("UserReadService", "UserImportService", "GraphAdminService", "HomeStateService"),
+        calls=("UserReadService", "UserImportService", "GraphReadService", "GraphAdminService", "HomeStateService"),
         writes=("timeline_state",),
         reads=("log", "tweets"),
     ),

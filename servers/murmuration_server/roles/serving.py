@@ -38,6 +38,7 @@ from murmuration_server.platform.runtime import Runtime
 from murmuration_server.platform.server import Dispatcher
 from murmuration_server.platform.worker import Step
 from murmuration_server.roles.parts import SERVING, internal_routes
+from murmuration_server.sharding.placement import Placement
 from murmuration_server.timeline.activity import Activity
 from murmuration_server.timeline.client import HomeStateClient
 from murmuration_server.timeline.cursor import Cursors
@@ -73,6 +74,7 @@ class ServingPorts:
     leases: LeaseStore
     cache: CacheStore
     keys: SigningKeys
+    placement: Placement
     alone: bool
 
 
@@ -194,7 +196,7 @@ def _timeline(common: _Common, serving: Serving) -> None:
         homes, cursors, view, serving.watermark, common.tweets, common.users, common.metrics, settings
     )
     serving.public.bind(_service(timeline_pb2, "TimelineService"), service)
-    serving.internal.bind(_service(internal_home, "HomeStateService"), HomeStateService(activity))
+    serving.internal.bind(_service(internal_home, "HomeStateService"), HomeStateService(activity, ports.cache))
     serving.steps += [("pull-view", view, settings.view_refresh_ms / 1000), ("watermark", serving.watermark, 0.25)]
 
 
@@ -202,7 +204,9 @@ def _admin(common: _Common, serving: Serving) -> None:
     ports = common.ports
     letters = DeadLetters(ports.log, ports.states, common.buckets, common.quota)
     homes = HomeStateClient(common.channel)
-    admin = AdminService(common.users, common.graph, homes, serving.watermark, letters, ports.keys)
+    admin = AdminService(
+        common.users, common.graph, common.tweets, homes, serving.watermark, letters, ports.placement, ports.keys
+    )
     serving.public.bind(_service(admin_pb2, "AdminService"), admin)
 
 

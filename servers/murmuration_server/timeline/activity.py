@@ -11,7 +11,7 @@ import struct
 from collections.abc import Mapping, Sequence
 
 from murmuration_server.cache.cache import Cache
-from murmuration_server.cache.entries import Kind
+from murmuration_server.cache.entries import Entry, Kind
 from murmuration_server.eventlog.janitor import OutboxQuota
 from murmuration_server.eventlog.outbox import BucketRule
 from murmuration_server.platform.call import Call
@@ -57,6 +57,11 @@ class Activity:
             decode=lambda data: HomeState(*_LAYOUT.unpack(data)),
             keep_parsed=True,
         )
+
+    def inspect(self, call: Call, user_id: int) -> tuple[HomeState, bool]:
+        """The state from the store, and whether the cache holds it now; changes neither."""
+        held = self._cache.held(call, [Entry(self.state_kind, user_id)])
+        return self._load(call, [user_id])[user_id], bool(held)
 
     def enter(self, call: Call, user_id: int, state: HomeState) -> int:
         """Notes that the user reads now. Answers from which id on his home is complete; `INCOMPLETE` while it is being

@@ -150,6 +150,12 @@ class CachedHeads:
             return False
 
 
+def is_cached(cache: CacheStore, call: Call, user_id: int) -> bool:
+    """Whether the cache holds the head of his home now; does not make one."""
+    held = cache.get_many(call, [_key(user_id)]).get(_key(user_id))
+    return held is not None and _trailer(held.value)[0] == _HEAD
+
+
 def _key(user_id: int) -> CacheKey:
     return CacheKey(user_id, f"head.{VERSION}:{user_id}")
 

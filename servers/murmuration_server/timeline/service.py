@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from murmuration.internal.v1 import home_pb2 as internal
 from murmuration.v1 import timeline_pb2 as api
+from murmuration_server.cache.port import CacheStore
 from murmuration_server.platform.call import Call
 from murmuration_server.platform.checks import check_id
 from murmuration_server.platform.config import TimelineSettings
 from murmuration_server.platform.errors import InvalidField
 from murmuration_server.platform.metrics import Metrics
 from murmuration_server.platform.paging import page_size
-from murmuration_server.timeline import present
+from murmuration_server.timeline import heads, present
 from murmuration_server.timeline.activity import Activity
 from murmuration_server.timeline.cursor import Cursors, Query
 from murmuration_server.timeline.home import HomePage, HomeReader
@@ -85,8 +86,10 @@ def _status(page: HomePage, view_too_old: bool) -> api.TimelineState.Status.Valu
 
 
 class HomeStateService:
-    def __init__(self, activity: Activity) -> None:
-        self._activity = activity
+    """`cache`: where heads of homes are kept, if they are."""
+
+    def __init__(self, activity: Activity, cache: CacheStore) -> None:
+        self._activity, self._cache = activity, cache
 
     def CompleteRebuild(self, call: Call, request: internal.CompleteRebuildRequest) -> internal.CompleteRebuildResponse:
         completed = self._activity.complete(call, request.user_id, request.requested_at_ms, request.complete_since)
@@ -95,3 +98,14 @@ class HomeStateService:
     def RequestRebuild(self, call: Call, request: internal.RequestRebuildRequest) -> internal.RequestRebuildResponse:
         self._activity.rebuild(call, check_id("user_id", request.user_id))
         return internal.RequestRebuildResponse()
+
+    def InspectHome(self, call: Call, request: internal.InspectHomeRequest) -> internal.InspectHomeResponse:
+        user_id = check_id("user_id", request.user_id)
+        state, is_cached = self._activity.inspect(call, user_id)
+        return internal.InspectHomeResponse(
+            active_at_ms=state.active_at_ms,
+            complete_since=state.complete_since,
+            requested_at_ms=state.requested_at_ms,
+            state_cached=is_cached,
+            head_cached=heads.is_cached(self._cache, call, user_id),
+        )

@@ -9,6 +9,7 @@ import grpc
 from murmuration.events.v1.events_pb2 import TweetCreated
 from murmuration.internal.v1 import tweet_pb2, tweet_pb2_grpc
 from murmuration_server.cache.cache import Cache
+from murmuration_server.cache.entries import Entry
 from murmuration_server.platform.call import Call
 from murmuration_server.platform.ids import MAX_ID, floor_id
 from murmuration_server.platform.stubs import invoke
@@ -67,6 +68,10 @@ class TweetClient:
     def recent(self, call: Call, author_ids: Collection[int]) -> dict[int, Recent]:
         """As of now: what was acked before is in it."""
         return self._cache.get_each(call, self.recent_kind, author_ids)
+
+    def recent_is_cached(self, call: Call, author_id: int) -> bool:
+        """Now; does not load it."""
+        return bool(self._cache.held(call, [Entry(self.recent_kind, author_id)]))
 
     def older(
         self, call: Call, authors: Sequence[tuple[int, int]], from_id: int, limit: int

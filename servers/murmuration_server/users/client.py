@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import grpc
 
 from murmuration.internal.v1 import user_pb2, user_pb2_grpc
+from murmuration.v1.user_pb2 import User
 from murmuration_server.cache.cache import Cache
 from murmuration_server.cache.entries import Kind
 from murmuration_server.platform.call import Call
@@ -41,6 +42,17 @@ class UserClient:
         """Raises `UserNotFound`."""
         if self._cache.get(call, self.record_kind, user_id) is None:
             raise UserNotFound(user_id)
+
+    def handle(self, call: Call, user_id: int) -> str:
+        """As he wrote it. Raises `UserNotFound`."""
+        record = self._cache.get(call, self.record_kind, user_id)
+        if record is None:
+            raise UserNotFound(user_id)
+        return User.FromString(record).handle
+
+    def sample(self, call: Call, limit: int) -> list[int]:
+        """Ids of some users, in no order that means anything."""
+        return list(invoke(call, self._reads.SampleUserIds, user_pb2.SampleUserIdsRequest(limit=limit)).user_ids)
 
     def resolve(self, call: Call, handles: Sequence[str]) -> dict[str, int]:
         """Handle as given to user id, for those that exist."""

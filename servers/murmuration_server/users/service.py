@@ -12,6 +12,7 @@ from murmuration_server.users.handles import HANDLE_PATTERN, HandleRejected, fol
 from murmuration_server.users.store import StoredUser, UserStore
 
 BATCH = 200
+SAMPLE = 1000
 
 
 class UserService:
@@ -71,6 +72,11 @@ class UserReadService:
                 if key in found
             ]
         )
+
+    def SampleUserIds(self, call: Call, request: internal.SampleUserIdsRequest) -> internal.SampleUserIdsResponse:
+        if not 0 < request.limit <= SAMPLE:
+            raise InvalidField("limit", f"between 1 and {SAMPLE}")
+        return internal.SampleUserIdsResponse(user_ids=self._store.sample(call, request.limit))
 
 
 class UserImportService:

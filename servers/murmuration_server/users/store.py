@@ -40,3 +40,7 @@ class UserStore(OutboxSource, Protocol):
     def find_handles(self, call: Call, folded: Sequence[str]) -> dict[str, int]:
         """Folded handle to user id, for those that exist."""
         ...
+
+    def sample(self, call: Call, limit: int) -> list[int]:
+        """Ids of `limit` users, or of all where there are fewer, in no order that means anything."""
+        ...

@@ -20,6 +20,32 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _PlacementScheme:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _PlacementSchemeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_PlacementScheme.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    PLACEMENT_SCHEME_UNSPECIFIED: _PlacementScheme.ValueType  # 0
+    PLACEMENT_SCHEME_FILES: _PlacementScheme.ValueType  # 1
+    """There are no nodes: all lies in files of one machine."""
+    PLACEMENT_SCHEME_TOKEN_RING: _PlacementScheme.ValueType  # 2
+    """The token of a partition key says it, on one ring for all tables."""
+    PLACEMENT_SCHEME_TABLETS: _PlacementScheme.ValueType  # 3
+    """ScyllaDB's tablets: each table is split by token and its parts are placed one by one, which the ring does not tell."""
+
+class PlacementScheme(_PlacementScheme, metaclass=_PlacementSchemeEnumTypeWrapper):
+    """How a store decides which node holds a row."""
+
+PLACEMENT_SCHEME_UNSPECIFIED: PlacementScheme.ValueType  # 0
+PLACEMENT_SCHEME_FILES: PlacementScheme.ValueType  # 1
+"""There are no nodes: all lies in files of one machine."""
+PLACEMENT_SCHEME_TOKEN_RING: PlacementScheme.ValueType  # 2
+"""The token of a partition key says it, on one ring for all tables."""
+PLACEMENT_SCHEME_TABLETS: PlacementScheme.ValueType  # 3
+"""ScyllaDB's tablets: each table is split by token and its parts are placed one by one, which the ring does not tell."""
+Global___PlacementScheme: _TypeAlias = PlacementScheme  # noqa: Y015
+
 @_typing.final
 class ImportGraphRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
@@ -273,6 +299,434 @@ class SetAuthorModeResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SetAuthorModeResponse: _TypeAlias = SetAuthorModeResponse  # noqa: Y015
+
+@_typing.final
+class LocateUserRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USER_ID_FIELD_NUMBER: _builtins.int
+    HANDLE_FIELD_NUMBER: _builtins.int
+    user_id: _builtins.int
+    handle: _builtins.str
+    def __init__(
+        self,
+        *,
+        user_id: _builtins.int = ...,
+        handle: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["handle", b"handle", "key", b"key", "user_id", b"user_id"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["handle", b"handle", "key", b"key", "user_id", b"user_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_key: _TypeAlias = _typing.Literal["user_id", "handle"]  # noqa: Y015
+    _WhichOneofArgType_key: _TypeAlias = _typing.Literal["key", b"key"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_key) -> _WhichOneofReturnType_key | None: ...
+
+Global___LocateUserRequest: _TypeAlias = LocateUserRequest  # noqa: Y015
+
+@_typing.final
+class LocateUserResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LOCATION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def location(self) -> Global___UserLocation: ...
+    def __init__(
+        self,
+        *,
+        location: Global___UserLocation | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["location", b"location"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["location", b"location"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LocateUserResponse: _TypeAlias = LocateUserResponse  # noqa: Y015
+
+@_typing.final
+class UserLocation(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USER_ID_FIELD_NUMBER: _builtins.int
+    HANDLE_FIELD_NUMBER: _builtins.int
+    SCHEME_FIELD_NUMBER: _builtins.int
+    FILES_FIELD_NUMBER: _builtins.int
+    PARTITIONS_FIELD_NUMBER: _builtins.int
+    PARTITIONS_LEFT_OUT_FIELD_NUMBER: _builtins.int
+    CACHE_NODE_FIELD_NUMBER: _builtins.int
+    DELIVERY_FIELD_NUMBER: _builtins.int
+    HOME_STATE_FIELD_NUMBER: _builtins.int
+    CACHE_ENTRIES_FIELD_NUMBER: _builtins.int
+    user_id: _builtins.int
+    handle: _builtins.str
+    scheme: Global___PlacementScheme.ValueType
+    partitions_left_out: _builtins.int
+    @_builtins.property
+    def files(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """With FILES: the files that hold rows of users, in the data folder."""
+
+    @_builtins.property
+    def partitions(self) -> _containers.RepeatedCompositeFieldContainer[Global___TablePartition]:
+        """With TOKEN_RING and TABLETS. At most 1,000: `partitions_left_out` says how many more there are."""
+
+    @_builtins.property
+    def cache_node(self) -> Global___UserCacheNode:
+        """Not set where there are no cache nodes."""
+
+    @_builtins.property
+    def delivery(self) -> Global___UserDelivery: ...
+    @_builtins.property
+    def home_state(self) -> Global___UserHomeState: ...
+    @_builtins.property
+    def cache_entries(self) -> Global___UserCacheEntries: ...
+    def __init__(
+        self,
+        *,
+        user_id: _builtins.int = ...,
+        handle: _builtins.str = ...,
+        scheme: Global___PlacementScheme.ValueType = ...,
+        files: _abc.Iterable[_builtins.str] | None = ...,
+        partitions: _abc.Iterable[Global___TablePartition] | None = ...,
+        partitions_left_out: _builtins.int = ...,
+        cache_node: Global___UserCacheNode | None = ...,
+        delivery: Global___UserDelivery | None = ...,
+        home_state: Global___UserHomeState | None = ...,
+        cache_entries: Global___UserCacheEntries | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cache_entries", b"cache_entries", "cache_node", b"cache_node", "delivery", b"delivery", "home_state", b"home_state"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cache_entries", b"cache_entries", "cache_node", b"cache_node", "delivery", b"delivery", "files", b"files", "handle", b"handle", "home_state", b"home_state", "partitions", b"partitions", "partitions_left_out", b"partitions_left_out", "scheme", b"scheme", "user_id", b"user_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UserLocation: _TypeAlias = UserLocation  # noqa: Y015
+
+@_typing.final
+class TablePartition(_message.Message):
+    """One partition of a table."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TABLE_FIELD_NUMBER: _builtins.int
+    KEY_FIELD_NUMBER: _builtins.int
+    TOKEN_FIELD_NUMBER: _builtins.int
+    REPLICAS_FIELD_NUMBER: _builtins.int
+    table: _builtins.str
+    token: _builtins.int
+    @_builtins.property
+    def key(self) -> _containers.RepeatedCompositeFieldContainer[Global___KeyColumn]:
+        """In the order in which they make the key."""
+
+    @_builtins.property
+    def replicas(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """host:port of each node that holds it. Empty with TABLETS."""
+
+    def __init__(
+        self,
+        *,
+        table: _builtins.str = ...,
+        key: _abc.Iterable[Global___KeyColumn] | None = ...,
+        token: _builtins.int = ...,
+        replicas: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "replicas", b"replicas", "table", b"table", "token", b"token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TablePartition: _TypeAlias = TablePartition  # noqa: Y015
+
+@_typing.final
+class KeyColumn(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    value: _builtins.str
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        value: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___KeyColumn: _TypeAlias = KeyColumn  # noqa: Y015
+
+@_typing.final
+class UserCacheNode(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Status:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _StatusEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[UserCacheNode._Status.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        STATUS_UNSPECIFIED: UserCacheNode._Status.ValueType  # 0
+        STATUS_IN: UserCacheNode._Status.ValueType  # 1
+        STATUS_OUT: UserCacheNode._Status.ValueType  # 2
+        """Neither read nor written."""
+        STATUS_BACK: UserCacheNode._Status.ValueType  # 3
+        """Written, and not yet read."""
+
+    class Status(_Status, metaclass=_StatusEnumTypeWrapper): ...
+    STATUS_UNSPECIFIED: UserCacheNode.Status.ValueType  # 0
+    STATUS_IN: UserCacheNode.Status.ValueType  # 1
+    STATUS_OUT: UserCacheNode.Status.ValueType  # 2
+    """Neither read nor written."""
+    STATUS_BACK: UserCacheNode.Status.ValueType  # 3
+    """Written, and not yet read."""
+
+    NODE_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    GENERATION_FIELD_NUMBER: _builtins.int
+    ALSO_WRITTEN_FIELD_NUMBER: _builtins.int
+    node: _builtins.str
+    """host:port. All entries of a user lie on one node."""
+    status: Global___UserCacheNode.Status.ValueType
+    generation: _builtins.int
+    """Part of each key on the node."""
+    also_written: _builtins.str
+    """While nodes are added or removed: where his entries are written as well, if that is another node."""
+    def __init__(
+        self,
+        *,
+        node: _builtins.str = ...,
+        status: Global___UserCacheNode.Status.ValueType = ...,
+        generation: _builtins.int = ...,
+        also_written: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["also_written", b"also_written", "generation", b"generation", "node", b"node", "status", b"status"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UserCacheNode: _TypeAlias = UserCacheNode  # noqa: Y015
+
+@_typing.final
+class UserDelivery(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODE_FIELD_NUMBER: _builtins.int
+    FOLLOWERS_FIELD_NUMBER: _builtins.int
+    FOLLOWER_SHARDS_FIELD_NUMBER: _builtins.int
+    mode: _tweet_pb2.DeliveryMode.ValueType
+    """What is stamped on his next posts."""
+    followers: _builtins.int
+    follower_shards: _builtins.int
+    """Into how many his followers are divided."""
+    def __init__(
+        self,
+        *,
+        mode: _tweet_pb2.DeliveryMode.ValueType = ...,
+        followers: _builtins.int = ...,
+        follower_shards: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["follower_shards", b"follower_shards", "followers", b"followers", "mode", b"mode"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UserDelivery: _TypeAlias = UserDelivery  # noqa: Y015
+
+@_typing.final
+class UserHomeState(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACTIVE_AT_MS_FIELD_NUMBER: _builtins.int
+    COMPLETE_SINCE_TWEET_ID_FIELD_NUMBER: _builtins.int
+    INCOMPLETE_FIELD_NUMBER: _builtins.int
+    REBUILD_REQUESTED_AT_MS_FIELD_NUMBER: _builtins.int
+    active_at_ms: _builtins.int
+    """When he last read his home; when he was created, if he never did. Milliseconds since 1970-01-01T00:00:00Z."""
+    complete_since_tweet_id: _builtins.int
+    """His home holds all posts from this id on; 0: all of them. Not told while it is incomplete."""
+    incomplete: _builtins.bool
+    """It is being rebuilt, or waits for that."""
+    rebuild_requested_at_ms: _builtins.int
+    """When the last rebuild was asked for; 0: never."""
+    def __init__(
+        self,
+        *,
+        active_at_ms: _builtins.int = ...,
+        complete_since_tweet_id: _builtins.int = ...,
+        incomplete: _builtins.bool = ...,
+        rebuild_requested_at_ms: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["active_at_ms", b"active_at_ms", "complete_since_tweet_id", b"complete_since_tweet_id", "incomplete", b"incomplete", "rebuild_requested_at_ms", b"rebuild_requested_at_ms"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UserHomeState: _TypeAlias = UserHomeState  # noqa: Y015
+
+@_typing.final
+class UserCacheEntries(_message.Message):
+    """Which of his entries the cache holds at this moment."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HOME_HEAD_FIELD_NUMBER: _builtins.int
+    HOME_STATE_FIELD_NUMBER: _builtins.int
+    RELATIONS_FIELD_NUMBER: _builtins.int
+    RECENT_FIELD_NUMBER: _builtins.int
+    home_head: _builtins.bool
+    """The newest entries of his home; only a cache of several nodes keeps them."""
+    home_state: _builtins.bool
+    relations: _builtins.bool
+    recent: _builtins.bool
+    """His own recent posts."""
+    def __init__(
+        self,
+        *,
+        home_head: _builtins.bool = ...,
+        home_state: _builtins.bool = ...,
+        relations: _builtins.bool = ...,
+        recent: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["home_head", b"home_head", "home_state", b"home_state", "recent", b"recent", "relations", b"relations"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UserCacheEntries: _TypeAlias = UserCacheEntries  # noqa: Y015
+
+@_typing.final
+class PreviewRingRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ADD_NODES_FIELD_NUMBER: _builtins.int
+    REMOVE_NODES_FIELD_NUMBER: _builtins.int
+    USER_IDS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def add_nodes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """host:port each. At least one of both."""
+
+    @_builtins.property
+    def remove_nodes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def user_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """At most 500; empty: a sample of real users."""
+
+    def __init__(
+        self,
+        *,
+        add_nodes: _abc.Iterable[_builtins.str] | None = ...,
+        remove_nodes: _abc.Iterable[_builtins.str] | None = ...,
+        user_ids: _abc.Iterable[_builtins.int] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["add_nodes", b"add_nodes", "remove_nodes", b"remove_nodes", "user_ids", b"user_ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PreviewRingRequest: _TypeAlias = PreviewRingRequest  # noqa: Y015
+
+@_typing.final
+class PreviewRingResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NODES_BEFORE_FIELD_NUMBER: _builtins.int
+    NODES_AFTER_FIELD_NUMBER: _builtins.int
+    MOVED_SHARE_FIELD_NUMBER: _builtins.int
+    USERS_FIELD_NUMBER: _builtins.int
+    MOVES_FIELD_NUMBER: _builtins.int
+    CHANGE_UNDER_WAY_FIELD_NUMBER: _builtins.int
+    moved_share: _builtins.float
+    """Of all keys, by sampling: between 0 and 1."""
+    users: _builtins.int
+    """How many users were looked at."""
+    change_under_way: _builtins.bool
+    """A change of nodes is under way already; `nodes_before` are those that are read until it ends."""
+    @_builtins.property
+    def nodes_before(self) -> _containers.RepeatedCompositeFieldContainer[Global___RingNode]:
+        """As read now, and as they would be."""
+
+    @_builtins.property
+    def nodes_after(self) -> _containers.RepeatedCompositeFieldContainer[Global___RingNode]: ...
+    @_builtins.property
+    def moves(self) -> _containers.RepeatedCompositeFieldContainer[Global___UserMove]:
+        """Those of them who would move."""
+
+    def __init__(
+        self,
+        *,
+        nodes_before: _abc.Iterable[Global___RingNode] | None = ...,
+        nodes_after: _abc.Iterable[Global___RingNode] | None = ...,
+        moved_share: _builtins.float = ...,
+        users: _builtins.int = ...,
+        moves: _abc.Iterable[Global___UserMove] | None = ...,
+        change_under_way: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["change_under_way", b"change_under_way", "moved_share", b"moved_share", "moves", b"moves", "nodes_after", b"nodes_after", "nodes_before", b"nodes_before", "users", b"users"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PreviewRingResponse: _TypeAlias = PreviewRingResponse  # noqa: Y015
+
+@_typing.final
+class RingNode(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NODE_FIELD_NUMBER: _builtins.int
+    SHARE_FIELD_NUMBER: _builtins.int
+    node: _builtins.str
+    """host:port."""
+    share: _builtins.float
+    """Of all keys, by sampling: between 0 and 1."""
+    def __init__(
+        self,
+        *,
+        node: _builtins.str = ...,
+        share: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["node", b"node", "share", b"share"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RingNode: _TypeAlias = RingNode  # noqa: Y015
+
+@_typing.final
+class UserMove(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USER_ID_FIELD_NUMBER: _builtins.int
+    FROM_NODE_FIELD_NUMBER: _builtins.int
+    TO_NODE_FIELD_NUMBER: _builtins.int
+    user_id: _builtins.int
+    from_node: _builtins.str
+    to_node: _builtins.str
+    def __init__(
+        self,
+        *,
+        user_id: _builtins.int = ...,
+        from_node: _builtins.str = ...,
+        to_node: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["from_node", b"from_node", "to_node", b"to_node", "user_id", b"user_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UserMove: _TypeAlias = UserMove  # noqa: Y015
 
 @_typing.final
 class DeadLetter(_message.Message):

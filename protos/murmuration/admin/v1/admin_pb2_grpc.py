@@ -55,6 +55,16 @@ class AdminServiceStub(object):
                 request_serializer=murmuration_dot_admin_dot_v1_dot_admin__pb2.SetAuthorModeRequest.SerializeToString,
                 response_deserializer=murmuration_dot_admin_dot_v1_dot_admin__pb2.SetAuthorModeResponse.FromString,
                 _registered_method=True)
+        self.LocateUser = channel.unary_unary(
+                '/murmuration.admin.v1.AdminService/LocateUser',
+                request_serializer=murmuration_dot_admin_dot_v1_dot_admin__pb2.LocateUserRequest.SerializeToString,
+                response_deserializer=murmuration_dot_admin_dot_v1_dot_admin__pb2.LocateUserResponse.FromString,
+                _registered_method=True)
+        self.PreviewRing = channel.unary_unary(
+                '/murmuration.admin.v1.AdminService/PreviewRing',
+                request_serializer=murmuration_dot_admin_dot_v1_dot_admin__pb2.PreviewRingRequest.SerializeToString,
+                response_deserializer=murmuration_dot_admin_dot_v1_dot_admin__pb2.PreviewRingResponse.FromString,
+                _registered_method=True)
         self.ListDeadLetters = channel.unary_unary(
                 '/murmuration.admin.v1.AdminService/ListDeadLetters',
                 request_serializer=murmuration_dot_admin_dot_v1_dot_admin__pb2.ListDeadLettersRequest.SerializeToString,
@@ -104,6 +114,22 @@ class AdminServiceServicer(object):
 
     def SetAuthorMode(self, request, context):
         """Pins how an author's next posts are delivered, or lets the follower count decide again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def LocateUser(self, request, context):
+        """Where a user's rows and cache entries lie, and how his posts are delivered. Puts none of the entries that it tells of
+        into the cache.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PreviewRing(self, request, context):
+        """Whose cache entries would get another node if nodes were added or removed. Changes nothing. FAILED_PRECONDITION
+        (NO_CACHE_RING) where there are no cache nodes.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -159,6 +185,16 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     servicer.SetAuthorMode,
                     request_deserializer=murmuration_dot_admin_dot_v1_dot_admin__pb2.SetAuthorModeRequest.FromString,
                     response_serializer=murmuration_dot_admin_dot_v1_dot_admin__pb2.SetAuthorModeResponse.SerializeToString,
+            ),
+            'LocateUser': grpc.unary_unary_rpc_method_handler(
+                    servicer.LocateUser,
+                    request_deserializer=murmuration_dot_admin_dot_v1_dot_admin__pb2.LocateUserRequest.FromString,
+                    response_serializer=murmuration_dot_admin_dot_v1_dot_admin__pb2.LocateUserResponse.SerializeToString,
+            ),
+            'PreviewRing': grpc.unary_unary_rpc_method_handler(
+                    servicer.PreviewRing,
+                    request_deserializer=murmuration_dot_admin_dot_v1_dot_admin__pb2.PreviewRingRequest.FromString,
+                    response_serializer=murmuration_dot_admin_dot_v1_dot_admin__pb2.PreviewRingResponse.SerializeToString,
             ),
             'ListDeadLetters': grpc.unary_unary_rpc_method_handler(
                     servicer.ListDeadLetters,
@@ -290,6 +326,60 @@ class AdminService(object):
             '/murmuration.admin.v1.AdminService/SetAuthorMode',
             murmuration_dot_admin_dot_v1_dot_admin__pb2.SetAuthorModeRequest.SerializeToString,
             murmuration_dot_admin_dot_v1_dot_admin__pb2.SetAuthorModeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def LocateUser(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/murmuration.admin.v1.AdminService/LocateUser',
+            murmuration_dot_admin_dot_v1_dot_admin__pb2.LocateUserRequest.SerializeToString,
+            murmuration_dot_admin_dot_v1_dot_admin__pb2.LocateUserResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PreviewRing(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/murmuration.admin.v1.AdminService/PreviewRing',
+            murmuration_dot_admin_dot_v1_dot_admin__pb2.PreviewRingRequest.SerializeToString,
+            murmuration_dot_admin_dot_v1_dot_admin__pb2.PreviewRingResponse.FromString,
             options,
             channel_credentials,
             insecure,

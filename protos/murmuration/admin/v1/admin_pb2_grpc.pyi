@@ -41,6 +41,14 @@ class AdminServiceStub:
     """What waits to be published and delivered."""
     SetAuthorMode: _grpc.UnaryUnaryMultiCallable[_admin_pb2.SetAuthorModeRequest, _admin_pb2.SetAuthorModeResponse]
     """Pins how an author's next posts are delivered, or lets the follower count decide again."""
+    LocateUser: _grpc.UnaryUnaryMultiCallable[_admin_pb2.LocateUserRequest, _admin_pb2.LocateUserResponse]
+    """Where a user's rows and cache entries lie, and how his posts are delivered. Puts none of the entries that it tells of
+    into the cache.
+    """
+    PreviewRing: _grpc.UnaryUnaryMultiCallable[_admin_pb2.PreviewRingRequest, _admin_pb2.PreviewRingResponse]
+    """Whose cache entries would get another node if nodes were added or removed. Changes nothing. FAILED_PRECONDITION
+    (NO_CACHE_RING) where there are no cache nodes.
+    """
     ListDeadLetters: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ListDeadLettersRequest, _admin_pb2.ListDeadLettersResponse]
     """Records that a consumer could not handle, the newest first."""
     GetDeadLetter: _grpc.UnaryUnaryMultiCallable[_admin_pb2.GetDeadLetterRequest, _admin_pb2.GetDeadLetterResponse]
@@ -63,6 +71,14 @@ class AdminServiceAsyncStub(AdminServiceStub):
     """What waits to be published and delivered."""
     SetAuthorMode: _aio.UnaryUnaryMultiCallable[_admin_pb2.SetAuthorModeRequest, _admin_pb2.SetAuthorModeResponse]  # type: ignore[assignment]
     """Pins how an author's next posts are delivered, or lets the follower count decide again."""
+    LocateUser: _aio.UnaryUnaryMultiCallable[_admin_pb2.LocateUserRequest, _admin_pb2.LocateUserResponse]  # type: ignore[assignment]
+    """Where a user's rows and cache entries lie, and how his posts are delivered. Puts none of the entries that it tells of
+    into the cache.
+    """
+    PreviewRing: _aio.UnaryUnaryMultiCallable[_admin_pb2.PreviewRingRequest, _admin_pb2.PreviewRingResponse]  # type: ignore[assignment]
+    """Whose cache entries would get another node if nodes were added or removed. Changes nothing. FAILED_PRECONDITION
+    (NO_CACHE_RING) where there are no cache nodes.
+    """
     ListDeadLetters: _aio.UnaryUnaryMultiCallable[_admin_pb2.ListDeadLettersRequest, _admin_pb2.ListDeadLettersResponse]  # type: ignore[assignment]
     """Records that a consumer could not handle, the newest first."""
     GetDeadLetter: _aio.UnaryUnaryMultiCallable[_admin_pb2.GetDeadLetterRequest, _admin_pb2.GetDeadLetterResponse]  # type: ignore[assignment]
@@ -106,6 +122,26 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_admin_pb2.SetAuthorModeResponse, _abc.Awaitable[_admin_pb2.SetAuthorModeResponse]]:
         """Pins how an author's next posts are delivered, or lets the follower count decide again."""
+
+    @_abc_1.abstractmethod
+    def LocateUser(
+        self,
+        request: _admin_pb2.LocateUserRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.LocateUserResponse, _abc.Awaitable[_admin_pb2.LocateUserResponse]]:
+        """Where a user's rows and cache entries lie, and how his posts are delivered. Puts none of the entries that it tells of
+        into the cache.
+        """
+
+    @_abc_1.abstractmethod
+    def PreviewRing(
+        self,
+        request: _admin_pb2.PreviewRingRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.PreviewRingResponse, _abc.Awaitable[_admin_pb2.PreviewRingResponse]]:
+        """Whose cache entries would get another node if nodes were added or removed. Changes nothing. FAILED_PRECONDITION
+        (NO_CACHE_RING) where there are no cache nodes.
+        """
 
     @_abc_1.abstractmethod
     def ListDeadLetters(

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"murmuration/internal/v1/home.proto\x12\x17murmuration.internal.v1\"Z\n\x16\x43ompleteRebuildRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\x03\x12\x17\n\x0frequested_at_ms\x18\x02 \x01(\x03\x12\x16\n\x0e\x63omplete_since\x18\x03 \x01(\x03\",\n\x17\x43ompleteRebuildResponse\x12\x11\n\tcompleted\x18\x01 \x01(\x08\"(\n\x15RequestRebuildRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\x03\"\x18\n\x16RequestRebuildResponse2\xfb\x01\n\x10HomeStateService\x12t\n\x0f\x43ompleteRebuild\x12/.murmuration.internal.v1.CompleteRebuildRequest\x1a\x30.murmuration.internal.v1.CompleteRebuildResponse\x12q\n\x0eRequestRebuild\x12..murmuration.internal.v1.RequestRebuildRequest\x1a/.murmuration.internal.v1.RequestRebuildResponseB8Z6murmuration.dev/gen/murmuration/internal/v1;internalv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"murmuration/internal/v1/home.proto\x12\x17murmuration.internal.v1\"Z\n\x16\x43ompleteRebuildRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\x03\x12\x17\n\x0frequested_at_ms\x18\x02 \x01(\x03\x12\x16\n\x0e\x63omplete_since\x18\x03 \x01(\x03\",\n\x17\x43ompleteRebuildResponse\x12\x11\n\tcompleted\x18\x01 \x01(\x08\"(\n\x15RequestRebuildRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\x03\"\x18\n\x16RequestRebuildResponse\"%\n\x12InspectHomeRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\x03\"\x87\x01\n\x13InspectHomeResponse\x12\x14\n\x0c\x61\x63tive_at_ms\x18\x01 \x01(\x03\x12\x16\n\x0e\x63omplete_since\x18\x02 \x01(\x03\x12\x17\n\x0frequested_at_ms\x18\x03 \x01(\x03\x12\x14\n\x0cstate_cached\x18\x04 \x01(\x08\x12\x13\n\x0bhead_cached\x18\x05 \x01(\x08\x32\xe5\x02\n\x10HomeStateService\x12t\n\x0f\x43ompleteRebuild\x12/.murmuration.internal.v1.CompleteRebuildRequest\x1a\x30.murmuration.internal.v1.CompleteRebuildResponse\x12q\n\x0eRequestRebuild\x12..murmuration.internal.v1.RequestRebuildRequest\x1a/.murmuration.internal.v1.RequestRebuildResponse\x12h\n\x0bInspectHome\x12+.murmuration.internal.v1.InspectHomeRequest\x1a,.murmuration.internal.v1.InspectHomeResponseB8Z6murmuration.dev/gen/murmuration/internal/v1;internalv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,6 +40,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REQUESTREBUILDREQUEST']._serialized_end=241
   _globals['_REQUESTREBUILDRESPONSE']._serialized_start=243
   _globals['_REQUESTREBUILDRESPONSE']._serialized_end=267
-  _globals['_HOMESTATESERVICE']._serialized_start=270
-  _globals['_HOMESTATESERVICE']._serialized_end=521
+  _globals['_INSPECTHOMEREQUEST']._serialized_start=269
+  _globals['_INSPECTHOMEREQUEST']._serialized_end=306
+  _globals['_INSPECTHOMERESPONSE']._serialized_start=309
+  _globals['_INSPECTHOMERESPONSE']._serialized_end=444
+  _globals['_HOMESTATESERVICE']._serialized_start=447
+  _globals['_HOMESTATESERVICE']._serialized_end=804
 # @@protoc_insertion_point(module_scope)

@@ -95,3 +95,54 @@ class RequestRebuildResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RequestRebuildResponse: _TypeAlias = RequestRebuildResponse  # noqa: Y015
+
+@_typing.final
+class InspectHomeRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USER_ID_FIELD_NUMBER: _builtins.int
+    user_id: _builtins.int
+    def __init__(
+        self,
+        *,
+        user_id: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["user_id", b"user_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___InspectHomeRequest: _TypeAlias = InspectHomeRequest  # noqa: Y015
+
+@_typing.final
+class InspectHomeResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACTIVE_AT_MS_FIELD_NUMBER: _builtins.int
+    COMPLETE_SINCE_FIELD_NUMBER: _builtins.int
+    REQUESTED_AT_MS_FIELD_NUMBER: _builtins.int
+    STATE_CACHED_FIELD_NUMBER: _builtins.int
+    HEAD_CACHED_FIELD_NUMBER: _builtins.int
+    active_at_ms: _builtins.int
+    complete_since: _builtins.int
+    """As CompleteRebuildRequest.complete_since; the greatest int64 while the home is incomplete."""
+    requested_at_ms: _builtins.int
+    state_cached: _builtins.bool
+    head_cached: _builtins.bool
+    def __init__(
+        self,
+        *,
+        active_at_ms: _builtins.int = ...,
+        complete_since: _builtins.int = ...,
+        requested_at_ms: _builtins.int = ...,
+        state_cached: _builtins.bool = ...,
+        head_cached: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["active_at_ms", b"active_at_ms", "complete_since", b"complete_since", "head_cached", b"head_cached", "requested_at_ms", b"requested_at_ms", "state_cached", b"state_cached"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___InspectHomeResponse: _TypeAlias = InspectHomeResponse  # noqa: Y015

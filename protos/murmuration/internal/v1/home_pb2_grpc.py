@@ -45,6 +45,11 @@ class HomeStateServiceStub(object):
                 request_serializer=murmuration_dot_internal_dot_v1_dot_home__pb2.RequestRebuildRequest.SerializeToString,
                 response_deserializer=murmuration_dot_internal_dot_v1_dot_home__pb2.RequestRebuildResponse.FromString,
                 _registered_method=True)
+        self.InspectHome = channel.unary_unary(
+                '/murmuration.internal.v1.HomeStateService/InspectHome',
+                request_serializer=murmuration_dot_internal_dot_v1_dot_home__pb2.InspectHomeRequest.SerializeToString,
+                response_deserializer=murmuration_dot_internal_dot_v1_dot_home__pb2.InspectHomeResponse.FromString,
+                _registered_method=True)
 
 
 class HomeStateServiceServicer(object):
@@ -64,6 +69,13 @@ class HomeStateServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def InspectHome(self, request, context):
+        """A home's state from the store, and what of the home the cache holds; changes neither.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_HomeStateServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -76,6 +88,11 @@ def add_HomeStateServiceServicer_to_server(servicer, server):
                     servicer.RequestRebuild,
                     request_deserializer=murmuration_dot_internal_dot_v1_dot_home__pb2.RequestRebuildRequest.FromString,
                     response_serializer=murmuration_dot_internal_dot_v1_dot_home__pb2.RequestRebuildResponse.SerializeToString,
+            ),
+            'InspectHome': grpc.unary_unary_rpc_method_handler(
+                    servicer.InspectHome,
+                    request_deserializer=murmuration_dot_internal_dot_v1_dot_home__pb2.InspectHomeRequest.FromString,
+                    response_serializer=murmuration_dot_internal_dot_v1_dot_home__pb2.InspectHomeResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -133,6 +150,33 @@ class HomeStateService(object):
             '/murmuration.internal.v1.HomeStateService/RequestRebuild',
             murmuration_dot_internal_dot_v1_dot_home__pb2.RequestRebuildRequest.SerializeToString,
             murmuration_dot_internal_dot_v1_dot_home__pb2.RequestRebuildResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def InspectHome(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/murmuration.internal.v1.HomeStateService/InspectHome',
+            murmuration_dot_internal_dot_v1_dot_home__pb2.InspectHomeRequest.SerializeToString,
+            murmuration_dot_internal_dot_v1_dot_home__pb2.InspectHomeResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -36,6 +36,8 @@ class HomeStateServiceStub:
     CompleteRebuild: _grpc.UnaryUnaryMultiCallable[_home_pb2.CompleteRebuildRequest, _home_pb2.CompleteRebuildResponse]
     """Ends a rebuild, if the request that it answers is still the last one."""
     RequestRebuild: _grpc.UnaryUnaryMultiCallable[_home_pb2.RequestRebuildRequest, _home_pb2.RequestRebuildResponse]
+    InspectHome: _grpc.UnaryUnaryMultiCallable[_home_pb2.InspectHomeRequest, _home_pb2.InspectHomeResponse]
+    """A home's state from the store, and what of the home the cache holds; changes neither."""
 
 @_typing.type_check_only
 class HomeStateServiceAsyncStub(HomeStateServiceStub):
@@ -45,6 +47,8 @@ class HomeStateServiceAsyncStub(HomeStateServiceStub):
     CompleteRebuild: _aio.UnaryUnaryMultiCallable[_home_pb2.CompleteRebuildRequest, _home_pb2.CompleteRebuildResponse]  # type: ignore[assignment]
     """Ends a rebuild, if the request that it answers is still the last one."""
     RequestRebuild: _aio.UnaryUnaryMultiCallable[_home_pb2.RequestRebuildRequest, _home_pb2.RequestRebuildResponse]  # type: ignore[assignment]
+    InspectHome: _aio.UnaryUnaryMultiCallable[_home_pb2.InspectHomeRequest, _home_pb2.InspectHomeResponse]  # type: ignore[assignment]
+    """A home's state from the store, and what of the home the cache holds; changes neither."""
 
 class HomeStateServiceServicer(metaclass=_abc_1.ABCMeta):
     """The state of homes, for the workers that fill them."""
@@ -63,5 +67,13 @@ class HomeStateServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _home_pb2.RequestRebuildRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_home_pb2.RequestRebuildResponse, _abc.Awaitable[_home_pb2.RequestRebuildResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def InspectHome(
+        self,
+        request: _home_pb2.InspectHomeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_home_pb2.InspectHomeResponse, _abc.Awaitable[_home_pb2.InspectHomeResponse]]:
+        """A home's state from the store, and what of the home the cache holds; changes neither."""
 
 def add_HomeStateServiceServicer_to_server(servicer: HomeStateServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

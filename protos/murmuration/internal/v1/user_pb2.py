@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"murmuration/internal/v1/user.proto\x12\x17murmuration.internal.v1\".\n\x1a\x42\x61tchGetUserRecordsRequest\x12\x10\n\x08user_ids\x18\x01 \x03(\x03\"-\n\nUserRecord\x12\x0f\n\x07user_id\x18\x01 \x01(\x03\x12\x0e\n\x06record\x18\x02 \x01(\x0c\"S\n\x1b\x42\x61tchGetUserRecordsResponse\x12\x34\n\x07records\x18\x01 \x03(\x0b\x32#.murmuration.internal.v1.UserRecord\"(\n\x15ResolveHandlesRequest\x12\x0f\n\x07handles\x18\x01 \x03(\t\"1\n\x0eResolvedHandle\x12\x0e\n\x06handle\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\x03\"S\n\x16ResolveHandlesResponse\x12\x39\n\x08resolved\x18\x01 \x03(\x0b\x32\'.murmuration.internal.v1.ResolvedHandle\"/\n\x07NewUser\x12\x0e\n\x06handle\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\"E\n\x12ImportUsersRequest\x12/\n\x05users\x18\x01 \x03(\x0b\x32 .murmuration.internal.v1.NewUser\"8\n\x13ImportUsersResponse\x12\x10\n\x08user_ids\x18\x01 \x03(\x03\x12\x0f\n\x07\x63reated\x18\x02 \x01(\x03\x32\x87\x02\n\x0fUserReadService\x12\x80\x01\n\x13\x42\x61tchGetUserRecords\x12\x33.murmuration.internal.v1.BatchGetUserRecordsRequest\x1a\x34.murmuration.internal.v1.BatchGetUserRecordsResponse\x12q\n\x0eResolveHandles\x12..murmuration.internal.v1.ResolveHandlesRequest\x1a/.murmuration.internal.v1.ResolveHandlesResponse2}\n\x11UserImportService\x12h\n\x0bImportUsers\x12+.murmuration.internal.v1.ImportUsersRequest\x1a,.murmuration.internal.v1.ImportUsersResponseB8Z6murmuration.dev/gen/murmuration/internal/v1;internalv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"murmuration/internal/v1/user.proto\x12\x17murmuration.internal.v1\".\n\x1a\x42\x61tchGetUserRecordsRequest\x12\x10\n\x08user_ids\x18\x01 \x03(\x03\"-\n\nUserRecord\x12\x0f\n\x07user_id\x18\x01 \x01(\x03\x12\x0e\n\x06record\x18\x02 \x01(\x0c\"S\n\x1b\x42\x61tchGetUserRecordsResponse\x12\x34\n\x07records\x18\x01 \x03(\x0b\x32#.murmuration.internal.v1.UserRecord\"(\n\x15ResolveHandlesRequest\x12\x0f\n\x07handles\x18\x01 \x03(\t\"1\n\x0eResolvedHandle\x12\x0e\n\x06handle\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\x03\"S\n\x16ResolveHandlesResponse\x12\x39\n\x08resolved\x18\x01 \x03(\x0b\x32\'.murmuration.internal.v1.ResolvedHandle\"/\n\x07NewUser\x12\x0e\n\x06handle\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\"E\n\x12ImportUsersRequest\x12/\n\x05users\x18\x01 \x03(\x0b\x32 .murmuration.internal.v1.NewUser\"8\n\x13ImportUsersResponse\x12\x10\n\x08user_ids\x18\x01 \x03(\x03\x12\x0f\n\x07\x63reated\x18\x02 \x01(\x03\"%\n\x14SampleUserIdsRequest\x12\r\n\x05limit\x18\x01 \x01(\x05\")\n\x15SampleUserIdsResponse\x12\x10\n\x08user_ids\x18\x01 \x03(\x03\x32\xf7\x02\n\x0fUserReadService\x12\x80\x01\n\x13\x42\x61tchGetUserRecords\x12\x33.murmuration.internal.v1.BatchGetUserRecordsRequest\x1a\x34.murmuration.internal.v1.BatchGetUserRecordsResponse\x12q\n\x0eResolveHandles\x12..murmuration.internal.v1.ResolveHandlesRequest\x1a/.murmuration.internal.v1.ResolveHandlesResponse\x12n\n\rSampleUserIds\x12-.murmuration.internal.v1.SampleUserIdsRequest\x1a..murmuration.internal.v1.SampleUserIdsResponse2}\n\x11UserImportService\x12h\n\x0bImportUsers\x12+.murmuration.internal.v1.ImportUsersRequest\x1a,.murmuration.internal.v1.ImportUsersResponseB8Z6murmuration.dev/gen/murmuration/internal/v1;internalv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -50,8 +50,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_IMPORTUSERSREQUEST']._serialized_end=539
   _globals['_IMPORTUSERSRESPONSE']._serialized_start=541
   _globals['_IMPORTUSERSRESPONSE']._serialized_end=597
-  _globals['_USERREADSERVICE']._serialized_start=600
-  _globals['_USERREADSERVICE']._serialized_end=863
-  _globals['_USERIMPORTSERVICE']._serialized_start=865
-  _globals['_USERIMPORTSERVICE']._serialized_end=990
+  _globals['_SAMPLEUSERIDSREQUEST']._serialized_start=599
+  _globals['_SAMPLEUSERIDSREQUEST']._serialized_end=636
+  _globals['_SAMPLEUSERIDSRESPONSE']._serialized_start=638
+  _globals['_SAMPLEUSERIDSRESPONSE']._serialized_end=679
+  _globals['_USERREADSERVICE']._serialized_start=682
+  _globals['_USERREADSERVICE']._serialized_end=1057
+  _globals['_USERIMPORTSERVICE']._serialized_start=1059
+  _globals['_USERIMPORTSERVICE']._serialized_end=1184
 # @@protoc_insertion_point(module_scope)

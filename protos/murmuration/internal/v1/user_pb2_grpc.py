@@ -45,6 +45,11 @@ class UserReadServiceStub(object):
                 request_serializer=murmuration_dot_internal_dot_v1_dot_user__pb2.ResolveHandlesRequest.SerializeToString,
                 response_deserializer=murmuration_dot_internal_dot_v1_dot_user__pb2.ResolveHandlesResponse.FromString,
                 _registered_method=True)
+        self.SampleUserIds = channel.unary_unary(
+                '/murmuration.internal.v1.UserReadService/SampleUserIds',
+                request_serializer=murmuration_dot_internal_dot_v1_dot_user__pb2.SampleUserIdsRequest.SerializeToString,
+                response_deserializer=murmuration_dot_internal_dot_v1_dot_user__pb2.SampleUserIdsResponse.FromString,
+                _registered_method=True)
 
 
 class UserReadServiceServicer(object):
@@ -65,6 +70,13 @@ class UserReadServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SampleUserIds(self, request, context):
+        """Some users, in no order that means anything.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_UserReadServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -77,6 +89,11 @@ def add_UserReadServiceServicer_to_server(servicer, server):
                     servicer.ResolveHandles,
                     request_deserializer=murmuration_dot_internal_dot_v1_dot_user__pb2.ResolveHandlesRequest.FromString,
                     response_serializer=murmuration_dot_internal_dot_v1_dot_user__pb2.ResolveHandlesResponse.SerializeToString,
+            ),
+            'SampleUserIds': grpc.unary_unary_rpc_method_handler(
+                    servicer.SampleUserIds,
+                    request_deserializer=murmuration_dot_internal_dot_v1_dot_user__pb2.SampleUserIdsRequest.FromString,
+                    response_serializer=murmuration_dot_internal_dot_v1_dot_user__pb2.SampleUserIdsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -134,6 +151,33 @@ class UserReadService(object):
             '/murmuration.internal.v1.UserReadService/ResolveHandles',
             murmuration_dot_internal_dot_v1_dot_user__pb2.ResolveHandlesRequest.SerializeToString,
             murmuration_dot_internal_dot_v1_dot_user__pb2.ResolveHandlesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SampleUserIds(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/murmuration.internal.v1.UserReadService/SampleUserIds',
+            murmuration_dot_internal_dot_v1_dot_user__pb2.SampleUserIdsRequest.SerializeToString,
+            murmuration_dot_internal_dot_v1_dot_user__pb2.SampleUserIdsResponse.FromString,
             options,
             channel_credentials,
             insecure,

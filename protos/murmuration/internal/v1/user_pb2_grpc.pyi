@@ -37,6 +37,8 @@ class UserReadServiceStub:
     """Serialized murmuration.v1.User, for those of the ids that exist."""
     ResolveHandles: _grpc.UnaryUnaryMultiCallable[_user_pb2.ResolveHandlesRequest, _user_pb2.ResolveHandlesResponse]
     """Answers for those of the handles that exist."""
+    SampleUserIds: _grpc.UnaryUnaryMultiCallable[_user_pb2.SampleUserIdsRequest, _user_pb2.SampleUserIdsResponse]
+    """Some users, in no order that means anything."""
 
 @_typing.type_check_only
 class UserReadServiceAsyncStub(UserReadServiceStub):
@@ -47,6 +49,8 @@ class UserReadServiceAsyncStub(UserReadServiceStub):
     """Serialized murmuration.v1.User, for those of the ids that exist."""
     ResolveHandles: _aio.UnaryUnaryMultiCallable[_user_pb2.ResolveHandlesRequest, _user_pb2.ResolveHandlesResponse]  # type: ignore[assignment]
     """Answers for those of the handles that exist."""
+    SampleUserIds: _aio.UnaryUnaryMultiCallable[_user_pb2.SampleUserIdsRequest, _user_pb2.SampleUserIdsResponse]  # type: ignore[assignment]
+    """Some users, in no order that means anything."""
 
 class UserReadServiceServicer(metaclass=_abc_1.ABCMeta):
     """Reads of accounts for the other services. Changes nothing."""
@@ -66,6 +70,14 @@ class UserReadServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_user_pb2.ResolveHandlesResponse, _abc.Awaitable[_user_pb2.ResolveHandlesResponse]]:
         """Answers for those of the handles that exist."""
+
+    @_abc_1.abstractmethod
+    def SampleUserIds(
+        self,
+        request: _user_pb2.SampleUserIdsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_user_pb2.SampleUserIdsResponse, _abc.Awaitable[_user_pb2.SampleUserIdsResponse]]:
+        """Some users, in no order that means anything."""
 
 def add_UserReadServiceServicer_to_server(servicer: UserReadServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
 

@@ -12,6 +12,7 @@ from murmuration_server.graph.store import RelationRow
 from murmuration_server.platform.cql import sums
 from murmuration_server.platform.cql.migrate import Schema
 from murmuration_server.platform.cql.statement import Statement
+from murmuration_server.sharding.user_tables import UserTable
 
 FOLLOWERS, FOLLOWING = 1, 2
 """Kinds of sums. Whom one follows lies in one shard."""
@@ -46,6 +47,18 @@ SCHEMA = Schema(
             sums.table(SUMS),
         ]
     ],
+)
+USER_TABLES = (
+    UserTable("following", ("user_id",)),
+    UserTable(
+        "followers",
+        ("user_id", "shard"),
+        lambda owner: [(owner.user_id, shard) for shard in range(owner.follower_shards)],
+    ),
+    UserTable("marks_between", ("user_id",)),
+    UserTable("blocked_by", ("user_id",)),
+    UserTable("author_mode", ("author_id",)),
+    UserTable(SUMS, ("owner",)),
 )
 
 FOLLOW_ROW = Statement(

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 
 from cassandra.query import BatchStatement, BatchType
 
-from murmuration_server.platform.cql.placement import ReplicaSets
 from murmuration_server.platform.cql.session import CqlSession
 from murmuration_server.platform.cql.statement import Statement
 
@@ -21,15 +20,18 @@ class RawBatches:
     Values come encoded: binding them one by one would take most of the time that a row takes.
     """
 
-    def __init__(self, session: CqlSession, statement: Statement) -> None:
-        self._session, self._statement = session, statement
-        self._replicas = ReplicaSets(session)
+    def __init__(
+        self, session: CqlSession, statement: Statement, replica_sets: Callable[[], Callable[[bytes], Hashable]]
+    ) -> None:
+        """`replica_sets`: answers what makes of a partition key something that is equal for keys with the same
+        replicas."""
+        self._session, self._statement, self._replica_sets = session, statement, replica_sets
 
     def of(self, rows: Iterable[EncodedRow], size: int) -> Iterator[BatchStatement]:
         """`size`: rows in a batch at most. A batch's rows have the same replicas, so its coordinator is one of them."""
         query_id = self._session.prepare(self._statement).query_id
         filling: defaultdict[object, list[EncodedRow]] = defaultdict(list)
-        replica_set = self._replicas.current()
+        replica_set = self._replica_sets()
         for row in rows:
             where = replica_set(row[0])
             batch = filling[where]

@@ -38,7 +38,7 @@ PERMIT_WAIT_SECONDS = 1.0
 CONDITIONAL_TRIES = 8
 
 Row = tuple[Any, ...]
-_TABLE = re.compile(r"\b(FROM|INTO|UPDATE)\s+(\w+)")
+_TABLE = re.compile(r"\b(FROM|INTO|UPDATE)\s+(\w+)\b(?!\.)")
 
 
 class CqlSession:
@@ -237,7 +237,8 @@ _Sender = tuple[Callable[[], ResponseFuture], bool, Callable[[], ResponseFuture]
 
 
 def _qualified(text: str, keyspace: str) -> str:
-    """With the keyspace in front of the table: Cassandra warns of each prepared statement that leaves it out."""
+    """With the keyspace in front of the table: Cassandra warns of each prepared statement that leaves it out.
+    A table that has another in front keeps that."""
     return _TABLE.sub(rf"\1 {keyspace}.\2", text)
 
 

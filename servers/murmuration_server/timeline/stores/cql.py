@@ -14,6 +14,8 @@ from murmuration_server.platform.cql.migrate import Schema
 from murmuration_server.platform.cql.session import CqlSession
 from murmuration_server.platform.cql.statement import Request, Statement
 from murmuration_server.platform.ids import time_ms
+from murmuration_server.sharding.cql_ring import ReplicaSets
+from murmuration_server.sharding.user_tables import UserTable
 from murmuration_server.timeline.store import INCOMPLETE, HomeState, Progress
 from murmuration_server.tweets.client import Candidate
 
@@ -42,6 +44,7 @@ SCHEMA = Schema(
         ]
     ],
 )
+USER_TABLES = (UserTable("home", ("user_id",)), UserTable("home_state", ("user_id",)))
 
 _INSERT = Statement(
     """INSERT INTO home (user_id, tweet_id, author_id, subject_id, subject_author_id, flags)
@@ -66,7 +69,7 @@ class CqlHomeStore:
 
     def __init__(self, session: CqlSession, horizon_ms: int) -> None:
         self._session, self._keep_ms = session, horizon_ms + DAY_MS
-        self._batches = RawBatches(session, _INSERT)
+        self._batches = RawBatches(session, _INSERT, ReplicaSets(session).current)
 
     def write(
         self,

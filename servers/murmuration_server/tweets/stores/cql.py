@@ -7,13 +7,12 @@ from collections.abc import Iterator, Sequence
 from murmuration_server.eventlog.cql_outbox import CqlOutbox
 from murmuration_server.eventlog.outbox import OutboxRow
 from murmuration_server.platform.call import Call
-from murmuration_server.platform.config import DAY_MS
 from murmuration_server.platform.cql.failures import DATABASE, OutcomeUnknown
 from murmuration_server.platform.cql.session import CONDITIONAL_TRIES, CqlSession
 from murmuration_server.platform.cql.statement import Request
 from murmuration_server.platform.cql.sums import Sums
 from murmuration_server.platform.errors import Unavailable
-from murmuration_server.platform.ids import MAX_ID, floor_id
+from murmuration_server.platform.ids import MAX_ID
 from murmuration_server.tweets import record as codec
 from murmuration_server.tweets.candidate import Candidate, Mode, TweetKind
 from murmuration_server.tweets.entries import Counts
@@ -88,10 +87,9 @@ class CqlTweetStore(CqlOutbox):
 
     def list_recent(self, call: Call, author_id: int, before_id: int, from_id: int, limit: int) -> list[Candidate]:
         before = before_id or MAX_ID
-        # No id is much ahead of the clock: later buckets are empty.
-        newest = min(before, floor_id(call.runtime.now_ms() + DAY_MS))
+        newest = min(cql.list_bucket(before), cql.newest_list_bucket(call.runtime.now_ms()))
         found: list[Candidate] = []
-        for bucket in range(cql.list_bucket(newest), cql.list_bucket(from_id) - 1, -1):
+        for bucket in range(newest, cql.list_bucket(from_id) - 1, -1):
             rows = self._session.rows(call, cql.LIST_PAGE, author_id, bucket, from_id, before, limit - len(found))
             found += map(Candidate._make, rows)
             if len(found) >= limit:

@@ -6,10 +6,12 @@ whose clock is right, nor how often or in which order writes come: what is delet
 
 from __future__ import annotations
 
+from murmuration_server.platform.config import DAY_MS
 from murmuration_server.platform.cql import sums
 from murmuration_server.platform.cql.migrate import Schema
 from murmuration_server.platform.cql.statement import Statement
-from murmuration_server.platform.ids import SEQUENCE_BITS, WORKER_BITS, time_ms
+from murmuration_server.platform.ids import SEQUENCE_BITS, WORKER_BITS, floor_id, time_ms
+from murmuration_server.sharding.user_tables import Owner, UserTable
 
 _MS_SHIFT = SEQUENCE_BITS + WORKER_BITS
 _LIST_BUCKET_SHIFT = _MS_SHIFT + 35
@@ -119,6 +121,21 @@ def deleted_us(tweet_id: int) -> int:
 
 def list_bucket(tweet_id: int) -> int:
     return tweet_id >> _LIST_BUCKET_SHIFT
+
+
+def newest_list_bucket(now_ms: int) -> int:
+    """No id is much ahead of the clock: later buckets are empty."""
+    return list_bucket(floor_id(now_ms + DAY_MS))
+
+
+def _list_buckets(owner: Owner) -> list[tuple[int, int]]:
+    """Of an author's list: none of his posts is older than he is."""
+    newest = newest_list_bucket(owner.now_ms)
+    return [(owner.user_id, bucket) for bucket in range(list_bucket(owner.user_id), newest + 1)]
+
+
+USER_TABLES = (UserTable("user_tweets", ("author_id", "bucket"), _list_buckets),)
+"""Posts, claims and reposts have keys of their own: they are spread by those, and not one user's."""
 
 
 def pull_bucket(tweet_id: int) -> int:

@@ -14,6 +14,7 @@ from murmuration_server.platform.call import Call
 from murmuration_server.platform.cql.migrate import Schema
 from murmuration_server.platform.cql.session import CqlSession
 from murmuration_server.platform.cql.statement import Request, Statement
+from murmuration_server.sharding.user_tables import UserTable
 from murmuration_server.users.handles import fold
 from murmuration_server.users.store import StoredUser
 
@@ -32,6 +33,10 @@ SCHEMA = Schema(
         ]
     ],
 )
+USER_TABLES = (
+    UserTable("users", ("user_id",)),
+    UserTable("handles", ("folded",), lambda owner: [(fold(owner.handle),)]),
+)
 
 _COLUMNS = "user_id, handle, display_name, created_ms, request_id, digest"
 _CLAIM = Statement(
@@ -41,6 +46,7 @@ _HOLDER = Statement(f"SELECT {_COLUMNS} FROM handles WHERE folded = ?", serial=T
 _INSERT = Statement(f"INSERT INTO users ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)")
 _GET = Statement(f"SELECT {_COLUMNS} FROM users WHERE user_id = ?", falls_back=True)
 _FIND = Statement("SELECT user_id FROM handles WHERE folded = ?", falls_back=True)
+_SOME = Statement("SELECT user_id FROM users LIMIT ?", falls_back=True)
 
 
 class CqlUserStore(CqlOutbox):
@@ -68,6 +74,9 @@ class CqlUserStore(CqlOutbox):
     def find_handles(self, call: Call, folded: Sequence[str]) -> dict[str, int]:
         found = self._session.rows_of_each(call, [(_FIND, (handle,)) for handle in folded])
         return {handle: rows[0][0] for handle, rows in zip(folded, found, strict=True) if rows}
+
+    def sample(self, call: Call, limit: int) -> list[int]:
+        return [row[0] for row in self._session.rows(call, _SOME, limit)]
 
     def _claim_all(self, call: Call, users: Sequence[StoredUser]) -> list[StoredUser | None]:
         """For each, None where the handle is his now, or who has it."""

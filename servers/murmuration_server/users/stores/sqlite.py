@@ -74,5 +74,11 @@ class SqliteUserStore(SqliteOutbox):
             )
         )
 
+    def sample(self, call: Call, limit: int) -> list[int]:  # noqa: ARG002
+        rows = self._db.read(
+            lambda connection: connection.execute("SELECT user_id FROM users LIMIT ?", (limit,)).fetchall()
+        )
+        return [row[0] for row in rows]
+
     def close(self) -> None:
         self._db.close()
