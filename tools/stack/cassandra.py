@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tools.stack.maven import jars, java
-from tools.stack.process import ServerProcess, accepts, free_port
+from tools.stack.process import ServerProcess, accepts, free_port, is_free
 
 COORDINATES = ["org.apache.cassandra:cassandra-all:5.0.5"]
 START_SECONDS = 120.0
 HEAP_MEGABYTES = 512
+DIRECT_MEGABYTES = 256
+"""Memory outside of the heap: buffers of the network and of files, and half of what was written and not yet flushed."""
 DATACENTER = "datacenter1"
 """What SimpleSnitch calls the one datacenter."""
 
@@ -54,7 +55,10 @@ file_cache_size: 32MiB
 authenticator: AllowAllAuthenticator
 authorizer: AllowAllAuthorizer
 auto_snapshot: false
+batch_size_warn_threshold: 50KiB
+unlogged_batch_across_partitions_warn_threshold: 1000
 """
+# What Cassandra refuses is as it is shipped. It would warn of every batch of homes (docs/cql.md), into everybody's log.
 
 
 @dataclass(frozen=True)
@@ -97,27 +101,28 @@ def node(folder: Path, place: Node, seeds: Sequence[str], *, durable: bool = Fal
 
 def one_node(folder: Path, *, durable: bool = False) -> tuple[ServerProcess, Node]:
     """A cluster of one node on free ports of 127.0.0.1."""
-    place = Node("127.0.0.1", free_port(), free_port())
+    [place] = choose_places(1)
     return node(folder, place, [place.host], durable=durable), place
 
 
-def three_nodes(folder: Path, *, durable: bool = False) -> list[tuple[ServerProcess, Node]]:
-    """A cluster on 127.0.0.1 to 127.0.0.3; its seed is the first. To be started in this order."""
-    hosts = ["127.0.0.1", "127.0.0.2", "127.0.0.3"]
+def choose_places(count: int) -> list[Node]:
+    """For a cluster of so many nodes: 127.0.0.1 and the addresses after it, with ports that are free on all of them."""
+    hosts = [f"127.0.0.{number}" for number in range(1, count + 1)]
     port, storage_port = _free_on_all(hosts), _free_on_all(hosts)
-    places = [Node(host, port, storage_port) for host in hosts]
-    return [(node(folder / place.host, place, hosts[:1], durable=durable), place) for place in places]
+    return [Node(host, port, storage_port) for host in hosts]
+
+
+def cluster(folder: Path, places: Sequence[Node], *, durable: bool = False) -> list[ServerProcess]:
+    """Its nodes, each with a folder of its own; the first is the seed. To be started in this order."""
+    seeds = [places[0].host]
+    return [node(folder / place.host, place, seeds, durable=durable) for place in places]
 
 
 def _free_on_all(hosts: Sequence[str]) -> int:
     while True:
         port = free_port(hosts[0])
-        try:
-            for host in hosts:
-                socket.create_server((host, port)).close()
-        except OSError:
-            continue
-        return port
+        if all(is_free(host, port) for host in hosts):
+            return port
 
 
 _LOGBACK = """\
@@ -137,6 +142,7 @@ def _command(folder: Path, config: Path) -> list[str]:
         java(),
         f"-Xms{HEAP_MEGABYTES}m",
         f"-Xmx{HEAP_MEGABYTES}m",
+        f"-XX:MaxDirectMemorySize={DIRECT_MEGABYTES}m",
         "-Xss512k",
         "-XX:+UseG1GC",
         f"-javaagent:{agent}",

@@ -12,7 +12,9 @@ from tools.stack.maven import jars, java
 from tools.stack.process import ServerFailed, ServerProcess, accepts, free_port
 
 COORDINATES = ("org.apache.kafka:kafka_2.13:4.1.0", "org.slf4j:slf4j-simple:1.7.36")
-HEAP = ("-Xms256m", "-Xmx512m")
+HEAP_MEGABYTES = 512
+DIRECT_MEGABYTES = 128
+_MEMORY = ("-Xms256m", f"-Xmx{HEAP_MEGABYTES}m", f"-XX:MaxDirectMemorySize={DIRECT_MEGABYTES}m")
 START_SECONDS = 60.0
 FORMAT_SECONDS = 60.0
 ANSWER_SECONDS = 2.0
@@ -48,7 +50,7 @@ class Kafka(ServerProcess):
         self._settings = _SETTINGS | self._listeners(free_port()) | {"log.dirs": str(folder / "data")}
         self._settings |= settings or {}
         self._classpath = f"{jars(COORDINATES)}/*"
-        command = [java(), *HEAP, "-cp", self._classpath, "kafka.Kafka", str(folder / "server.properties")]
+        command = [java(), *_MEMORY, "-cp", self._classpath, "kafka.Kafka", str(folder / "server.properties")]
         super().__init__("kafka", command, folder, self._answers, START_SECONDS)
 
     @property
@@ -56,8 +58,11 @@ class Kafka(ServerProcess):
         return f"{_LOOPBACK}:{self.port}"
 
     def begin(self) -> None:
-        if not (self.folder / "data").is_dir():
-            self._format()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        properties = self.folder / "server.properties"
+        properties.write_text("".join(f"{name}={value}\n" for name, value in self._settings.items()))
+        if not (self.folder / "data" / "meta.properties").is_file():
+            self._format(properties)
         super().begin()
 
     def _listeners(self, controller_port: int) -> dict[str, str]:
@@ -67,12 +72,10 @@ class Kafka(ServerProcess):
             "controller.quorum.voters": f"1@{_LOOPBACK}:{controller_port}",
         }
 
-    def _format(self) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        properties = self.folder / "server.properties"
-        properties.write_text("".join(f"{name}={value}\n" for name, value in self._settings.items()))
+    def _format(self, properties: Path) -> None:
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        tool = [java(), "-cp", self._classpath, "kafka.tools.StorageTool", "format", "-t", cluster]
+        # With "=", since one in 64 of these begins with a hyphen.
+        tool = [java(), "-cp", self._classpath, "kafka.tools.StorageTool", "format", f"--cluster-id={cluster}"]
         done = subprocess.run(
             [*tool, "-c", str(properties)], capture_output=True, text=True, timeout=FORMAT_SECONDS, check=False
         )

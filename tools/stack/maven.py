@@ -35,13 +35,18 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "murmuration"
 
 
+def jars_folder(coordinates: Sequence[str]) -> Path:
+    """Where these jars are once they have been fetched."""
+    name = hashlib.sha256("\n".join(coordinates).encode()).hexdigest()[:12]
+    return cache_folder() / f"{coordinates[0].split(':')[1]}-{name}"
+
+
 def jars(coordinates: Sequence[str]) -> Path:
     """A folder with the jars of "group:artifact:version" coordinates and of all that they need at run time.
 
     Fetches them the first time (10-30 s). Raises `Missing` where Maven is not installed or fetches nothing.
     """
-    name = hashlib.sha256("\n".join(coordinates).encode()).hexdigest()[:12]
-    folder = cache_folder() / f"{coordinates[0].split(':')[1]}-{name}"
+    folder = jars_folder(coordinates)
     if folder.is_dir():
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)

@@ -18,7 +18,10 @@ class Memcached(ServerProcess):
 
     def __init__(self, name: str, folder: Path, port: int, host: str = "127.0.0.1", megabytes: int = MEGABYTES) -> None:
         self.host, self.port = host, port
-        options = {"-l": host, "-p": port, "-U": 0, "-m": megabytes, "-c": CONNECTIONS, "-t": 1, "-u": "nobody"}
+        # Only root's own start looks at it. With a change of user the kernel would forget that this process is to die
+        # with its starter.
+        user = "root"
+        options = {"-l": host, "-p": port, "-U": 0, "-m": megabytes, "-c": CONNECTIONS, "-t": 1, "-u": user}
         command = [need("memcached", PACKAGE), *(str(part) for option in options.items() for part in option)]
         super().__init__(name, command, folder, lambda: accepts(host, port), START_SECONDS)
 

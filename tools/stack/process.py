@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import signal
 import socket
@@ -11,6 +12,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+PORTS = range(20_000, 32_768)
+"""Below those that Linux gives to outgoing connections: a server that was away finds its port free again."""
+PORT_TRIES = 1000
 POLL_SECONDS = 0.05
 STOP_SECONDS = 20.0
 LOG_LINES_SHOWN = 15
@@ -34,9 +38,22 @@ def need(program: str, package: str) -> str:
 
 def free_port(host: str = "127.0.0.1") -> int:
     """A port that nobody listens on now. Somebody else may take it before it is used: start again then."""
-    with socket.create_server((host, 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
+    # Not the module's own source of chance, which tests seed: two processes would choose the same ports.
+    chance = random.SystemRandom()
+    for _ in range(PORT_TRIES):
+        port = chance.choice(PORTS)
+        if is_free(host, port):
+            return port
+    raise ServerFailed(f"{host} has no free port between {PORTS.start} and {PORTS.stop - 1}.")
+
+
+def is_free(host: str, port: int) -> bool:
+    """Whether somebody could listen there."""
+    try:
+        socket.create_server((host, port)).close()
+    except OSError:
+        return False
+    return True
 
 
 def accepts(host: str, port: int) -> bool:
@@ -63,9 +80,10 @@ class ServerProcess:
         seconds: float,
         environment: Mapping[str, str] | None = None,
     ) -> None:
+        """environment: all of it; that of this process where there is none."""
         self.name, self.folder = name, folder
         self._command, self._ready, self._seconds = list(command), ready, seconds
-        self._environment = dict(os.environ) | dict(environment or {})
+        self._environment = None if environment is None else dict(environment)
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -80,6 +98,11 @@ class ServerProcess:
     @property
     def running(self) -> bool:
         return self._process is not None and self._process.poll() is None
+
+    @property
+    def status(self) -> int | None:
+        """As subprocess has it: minus the signal's number for one that was killed; None while it runs or has not."""
+        return None if self._process is None else self._process.poll()
 
     def start(self) -> None:
         """Begins, and returns when it is ready. Raises `ServerFailed`."""
@@ -107,7 +130,7 @@ class ServerProcess:
             if not self.running or time.monotonic() > deadline:
                 why = f"is not ready after {self._seconds:g} s" if self.running else "ended while it was starting"
                 self.kill()
-                raise ServerFailed(f"{self.name} {why}; the end of {self.log}:\n{self._last_lines()}")
+                raise ServerFailed(f"{self.name} {why}; the end of {self.log}:\n{self.last_lines()}")
             time.sleep(POLL_SECONDS)
 
     def pause(self) -> None:
@@ -119,23 +142,33 @@ class ServerProcess:
 
     def kill(self) -> None:
         """At once, as a machine that loses its power."""
-        self._end(signal.SIGKILL)
+        self._signal(signal.SIGKILL)
+        self.await_end()
 
     def stop(self) -> None:
         """Asks it to end, and kills it if it does not."""
-        self._end(signal.SIGTERM)
+        self.begin_stop()
+        self.await_end()
 
-    def _end(self, number: signal.Signals) -> None:
+    def begin_stop(self) -> None:
+        """Asks it to end; `await_end` comes later, so that several may end at once."""
+        self._signal(signal.SIGTERM)
+
+    def await_end(self) -> None:
+        """Returns once it has ended; kills it if that takes too long."""
         if self._process is None:
             return
-        if self.running:
+        try:
+            self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def last_lines(self) -> str:
+        """The end of its log, for people."""
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-LOG_LINES_SHOWN:])
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._process is not None and self.running:
             self._process.send_signal(number)
             self._process.send_signal(signal.SIGCONT)
-            try:
-                self._process.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-        self._process.wait()
-
-    def _last_lines(self) -> str:
-        return "\n".join(self.log.read_text(errors="replace").splitlines()[-LOG_LINES_SHOWN:])
