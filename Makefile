@@ -9,8 +9,8 @@ export PYTHON
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help venv demo up bench results test test-stack test-clients faults prove lint format generate constraints clean
-.PHONY: help venv demo up load bench test test-stack prove lint format generate constraints clean
+.PHONY: help venv demo up stack stack-demo load bench results test test-stack test-clients faults prove lint format
+.PHONY: generate constraints clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -28,6 +28,12 @@ demo: venv ## one minute that shows what it does, and that it is right (ARGS=--h
 
 up: venv ## the whole backend on this machine, data in one folder (ARGS=--help)
 	@$(BIN)/murmurd up $(ARGS)
+
+stack: venv ## real Cassandra, Kafka and Memcached on this machine, until Ctrl-C (ARGS=--help)
+	@$(BIN)/python -m tools.stack $(ARGS)
+
+stack-demo: venv ## the demo on these, each role a process of its own (ARGS=--help)
+	@$(BIN)/python -m tools.stack.demo $(ARGS)
 
 load: venv ## two minutes of load on a system of its own; each answer is looked at (ARGS=--help)
 	@$(BIN)/python -m loadtest $(ARGS)
