@@ -38,7 +38,7 @@ class System:
         self._events, self._log = self.folder / "events.jsonl", self.folder / "server.log"
         self._read = 0
         command = [sys.executable, "-m", "murmuration_server", "up", "--json", "--port", "0", "--metrics-port", "0"]
-        command += ["--data", str(self.folder / "data")]
+        command += ["--data", str(self.data)]
         # Settings of the caller's shell would make another system.
         environment = {name: value for name, value in os.environ.items() if not name.startswith("MURMURATION_")}
         with self._events.open("wb") as events, self._log.open("wb") as log:
@@ -58,6 +58,16 @@ class System:
         self.worker_pid: int = ready["pids"]["worker"]
         self.serving_pid: int = ready["pids"]["serving"]
         self._metrics_port: int = ready["metrics_ports"][1]
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "data"
+
+    @property
+    def how_to_stop(self) -> str:
+        """For people who have kept it."""
+        pid = self.process.pid
+        return f"Stop it and remove its data:\n  kill {pid}; while kill -0 {pid}; do sleep 1; done; rm -r {self.folder}"
 
     def kill_worker(self) -> None:
         """kill -9 for this one process: no clean-up, no last words."""
@@ -83,10 +93,7 @@ class System:
 
     def delivered_rows(self) -> int:
         """Rows that the present worker process has written into homes, by its own count."""
-        url = f"http://127.0.0.1:{self._metrics_port}/metrics"
-        with urllib.request.urlopen(url, timeout=SCRAPE_SECONDS) as answer:
-            lines = answer.read().decode().splitlines()
-        return int(sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(DELIVERIES + "{")))
+        return delivered_rows(self._metrics_port)
 
     def last_lines(self) -> str:
         """The end of what it said, for people; empty if it said nothing."""
@@ -114,3 +121,11 @@ class System:
         whole = data[: data.rfind(b"\n") + 1]
         self._read += len(whole)
         return [json.loads(line) for line in whole.splitlines()]
+
+
+def delivered_rows(metrics_port: int) -> int:
+    """Rows that a worker process here has written into homes, by its own count. Raises OSError where none answers."""
+    url = f"http://127.0.0.1:{metrics_port}/metrics"
+    with urllib.request.urlopen(url, timeout=SCRAPE_SECONDS) as answer:
+        lines = answer.read().decode().splitlines()
+    return int(sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(DELIVERIES + "{")))

@@ -10,12 +10,14 @@ import secrets
 import signal
 import sys
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import FrameType
 
 from loadtest.demo.cast import Cast, GraphMissing, find_graph, read_cast
 from loadtest.demo.stages import acks, crash, delivery, homes, load, modes, relations, why
+from loadtest.demo.system import DemoSystem
 from loadtest.demo.world import TooSlow, World
 from loadtest.outcome import Check, Outcome
 from loadtest.screen import Screen
@@ -58,8 +60,9 @@ class Report:
         return not self.failure and all(check.passed for _, check in self.checks)
 
 
-def run_demo(options: Options) -> int:
-    """Answers the exit status: 0 if every check passed."""
+def run_demo(options: Options, begin: Callable[[Mapping[str, str]], DemoSystem] = System) -> int:
+    """Answers the exit status: 0 if every check passed. `begin`: starts a system with these settings (SECTION__KEY to
+    value); by default `murmurd up`."""
     for number in ENDING:
         signal.signal(number, _interrupt)
     screen = Screen(quiet=options.as_json)
@@ -71,7 +74,7 @@ def run_demo(options: Options) -> int:
         print(f"murmurd demo: {error}", file=sys.stderr)
         return 1
     screen.say(f"Seed {report.seed}: `--seed {report.seed}` repeats its names, texts and choices.")
-    system = System(QUICK_SETTINGS if options.quick else {})
+    system = begin(QUICK_SETTINGS if options.quick else {})
     kept = False
     try:
         _show(options, screen, report, system, cast)
@@ -90,7 +93,7 @@ def run_demo(options: Options) -> int:
     return 0 if report.passed else 1
 
 
-def _show(options: Options, screen: Screen, report: Report, system: System, cast: Cast) -> None:
+def _show(options: Options, screen: Screen, report: Report, system: DemoSystem, cast: Cast) -> None:
     began = time.monotonic()
     try:
         with screen.bar("starting", None):
@@ -135,17 +138,16 @@ def _finish(options: Options, screen: Screen, report: Report, seconds: float) ->
         print(f"murmurd demo: {report.failure}", file=sys.stderr)
 
 
-def _say_how_to_go_on(system: System, cast: Cast) -> None:
+def _say_how_to_go_on(system: DemoSystem, cast: Cast) -> None:
     murmur = f"{_beside_python('murmur')} --target {system.target}"
     lines = [
-        f"It keeps running on {system.target}, data in {system.folder / 'data'}. Try:",
+        f"It keeps running on {system.target}, data in {system.data}. Try:",
         f"  {murmur} --as reads_it_all home",
         f'  {murmur} --as stella_live post "Hello, everybody"',
         f"  {murmur} --as {cast.followers[0]} home --limit 5",
         f"  {murmur} --as {cast.followers[0]} unfollow stella_live",
         f"  {murmur} user show {cast.authors[0]}",
-        "Stop it and remove its data:",
-        f"  kill {system.process.pid}; while kill -0 {system.process.pid}; do sleep 1; done; rm -r {system.folder}",
+        system.how_to_stop,
     ]
     print("\n".join(lines), file=sys.stderr)
 

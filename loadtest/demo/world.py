@@ -11,7 +11,7 @@ from typing import Any
 
 from loadtest.demo.cast import Cast
 from loadtest.demo.reference import Reference
-from loadtest.system import System
+from loadtest.demo.system import DemoSystem
 from loadtest.texts import Texts
 from loadtest.workload import Zipf
 from murmuration_client import Client
@@ -44,7 +44,7 @@ class Sent:
 @dataclass
 class World:
     client: Client
-    system: System
+    system: DemoSystem
     cast: Cast
     seed: int
     quick: bool
