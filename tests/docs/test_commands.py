@@ -17,6 +17,13 @@ from tests.docs.running import Running, running
 NOT_RUN = {
     "sudo apt install git make python3-venv": "changes the machine; .ci/run installs these where they are missing",
     "make demo": "takes a minute, and has a test of its own",
+    "sudo apt install openjdk-17-jre-headless maven memcached util-linux": "changes the machine",
+    "make stack": "starts real servers; tests/stack runs it",
+    "make stack ARGS='--roles'": "as above",
+    "make stack ARGS='--cassandra 3 --data murmuration-stack'": "as above",
+    "make stack-demo": "as above",
+    "murmurd migrate --wait --config murmuration.toml": "needs a database; tests/stack runs it on one",
+    "murmurd serve --role timeline --config murmuration.toml": "needs real servers; tests/stack runs every role",
     "make load": "takes two minutes; tests/loadtest runs a short one",
     "make load ARGS='--mix celebrity-storm --shape spike --rate 300 --seconds 60'": "as above",
     "make load ARGS='--processes 2 --json'": "as above",
