@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typer
 
-from murmuration_server.cli import child, demo, dlq, migrate, serve, up, version
+from murmuration_server.cli import child, demo, dlq, health, migrate, serve, up, version
 from murmuration_server.cli.config import commands as config
 from murmuration_server.cli.doctor.command import doctor
 
@@ -21,6 +21,7 @@ app = typer.Typer(
 
 app.command()(up.up)
 app.command()(serve.serve)
+app.command()(health.health)
 app.command(hidden=True)(child.child)
 app.command()(demo.demo)
 app.add_typer(dlq.app, name="dlq")

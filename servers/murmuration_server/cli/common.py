@@ -13,6 +13,8 @@ from murmuration_server.platform.config import ConfigError, Settings, load
 
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="A TOML file; see docs/configuration.md.")]
 DataOption = Annotated[Path | None, typer.Option("--data", help="The data folder. Default: ./murmuration-data.")]
+MISSING = "it needs more than was installed ({}): pip install 'murmuration[distributed]'."
+"""Of a module's name: why a command of the distributed engine does not run."""
 
 
 def load_settings(config: Path | None) -> Settings:

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from murmuration_server.cli.common import ConfigOption, fail, load_settings, log_to_stderr
+from murmuration_server.cli.common import MISSING, ConfigOption, fail, load_settings, log_to_stderr
 from murmuration_server.cli.config.faults import address_fault
 from murmuration_server.platform.config import Settings
 from murmuration_server.platform.runtime import ThreadRuntime
@@ -21,7 +21,6 @@ from murmuration_server.roles.parts import ROLES
 from murmuration_server.roles.supervisor import Plan, StartFailed, Supervisor, child_environment, ports_of
 
 ROLE_HELP = f"What these processes do: {', '.join(ROLES)}."
-MISSING = "it needs more than was installed ({}): pip install 'murmuration[distributed]'."
 
 
 def serve(
