@@ -59,7 +59,7 @@ faults: venv ## kill -9 under load, 30 times; what was acked is looked for (ARGS
 prove: venv ## breaks each promise in a scratch copy; its test must fail there
 	@$(BIN)/python -m tests.prove $(ARGS)
 
-lint: venv ## ruff, mypy, import contracts, buf, freshness of the generated code
+lint: venv ## ruff, mypy, import contracts, buf, hadolint, freshness of the generated code
 	@tools/lint.sh
 
 format: venv ## rewrites the code as ruff wants it

@@ -25,6 +25,7 @@ step format "$bin/ruff" format --check .
 step mypy "$bin/mypy"
 step imports "$bin/lint-imports" --no-logo
 step buf "$bin/buf" lint protos
+step dockerfile "$bin/hadolint" Dockerfile
 step generated "$bin/python" tools/check_generated.py
 
 if [ -n "$failed" ]; then

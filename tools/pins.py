@@ -4,8 +4,8 @@ rest, for `pip install --require-hashes`.
     python tools/pins.py --extra distributed
     python tools/pins.py --build
 
-With `--build`: what builds the project. It needs the standard library alone, and follows the `# via` remarks by which uv
-says who asked for a package; pip refuses to install if one were missing.
+With `--build`: what builds the project. It needs the standard library alone, and follows the `# via` remarks by which
+uv says who asked for a package; pip refuses to install if one were missing.
 """
 
 from __future__ import annotations

@@ -50,11 +50,17 @@ NOT_RUN = {
     "cd clients/go": "make test-clients runs the block that it begins",
     "cd clients/typescript": "make test-clients runs the block that it begins",
     "buf generate": "make test-clients runs the block in which it stands",
+    (
+        """(umask 077; set -C; printf "MURMURATION_KEYS__CURSOR='[\\"1:%s\\"]'\\n" """
+        """"$(od -An -N32 -tx1 /dev/urandom | tr -d ' \\n')" > .env)"""
+    ): "tests/image/test_compose.py runs it",
+    'export SOURCE_DATE_EPOCH="$(git log -1 --format=%ct)"': "docker takes it; tests/image builds with one",
     "UPDATE_DOCS=1 .venv/bin/python -m pytest tests/docs": "it is this, and changes the tree",
 }
 _BY_LANGUAGES = "make test-clients runs the block in which it stands"
 NOT_RUN_PROGRAMS = {
     "grpcurl": "it is not in the environment; buf curl makes the same call",
+    "docker": "needs a container engine; tests/image runs the steps that install, and reads compose.yaml",
     "go": _BY_LANGUAGES,
     "npm": _BY_LANGUAGES,
     "node": _BY_LANGUAGES,
