@@ -8,14 +8,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 
-from tools.stack.roles import RoleProcess, Roles
-from tools.stack.stack import Stack
-
 from murmuration_client import Client, MurmurationError
 from tests.faults import checks
 from tests.faults.load import Load
 from tests.process.running import until
 from tests.support.model import Model
+from tools.stack.roles import RoleProcess, Roles
+from tools.stack.stack import Stack
 
 THREADS, PLAYERS = 3, 4
 FIRST_FOLLOWS = 40
@@ -29,7 +28,7 @@ SETTINGS = {
     "TIMELINE__READ_BUDGET_MS": "20000",
     "TIMELINE__VIEW_MAX_AGE_MS": "20000",
 }
-"""Buckets are swept for the last time every few seconds, so faults meet that too. A slow machine makes no page short."""
+"""Buckets are swept for the last time every few seconds: faults meet that too. A slow machine makes no page short."""
 
 
 class Town:
