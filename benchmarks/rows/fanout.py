@@ -20,10 +20,12 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import NamedTuple
 
 from benchmarks.bench import Bench
 from benchmarks.intervals import median_of
 from benchmarks.large_world import LargeWorld, build
+from benchmarks.machine import cpu_seconds
 from benchmarks.people import post_requests
 from benchmarks.results import Row
 from murmuration_server.platform.config import Settings
@@ -41,35 +43,49 @@ def measure(bench: Bench) -> list[Row]:
         with closing(RawHomes(system.data / "homes.sqlite", system.system.folder / "raw.sqlite")) as raw:
             rng = bench.rng("posts")
             _round(bench, world, raw, rng)  # warms both sides up
-            measured: list[tuple[int, float, float]] = []
+            measured: list[_Round] = []
             with bench.measuring(system):
                 for number in range(bench.rounds):
                     bench.say(f"round {number + 1} of {bench.rounds}: delivery, then raw inserts")
                     measured.append(_round(bench, world, raw, rng))
-    delivered = [rows / seconds for rows, seconds, _ in measured]
-    inserted = [rows / seconds for rows, _, seconds in measured]
+    delivered = [one.rows / one.seconds for one in measured]
+    inserted = [one.rows / one.raw_seconds for one in measured]
     ratios = [one / other for one, other in zip(delivered, inserted, strict=True)]
     detail = {
         "delivered_rows_per_second": median_of(delivered).value,
         "raw_rows_per_second": median_of(inserted).value,
-        "rows_a_round": measured[0][0],
+        "rows_a_round": measured[0].rows,
+        "worker_cpu_us_a_row": median_of([one.cpu_seconds / one.rows * 1e6 for one in measured]).value,
+        "raw_cpu_us_a_row": median_of([one.raw_cpu_seconds / one.rows * 1e6 for one in measured]).value,
     }
     return [Row("fanout", median_of(ratios), len(ratios), detail, {"delivery": delivered, "raw inserts": inserted})]
 
 
-def _round(bench: Bench, world: LargeWorld, raw: RawHomes, rng: random.Random) -> tuple[int, float, float]:
-    """(rows, seconds of the system, seconds of the raw inserts). The raw side needs the rows that the system wrote, so
-    it always comes second."""
+class _Round(NamedTuple):
+    """What one round took: `seconds` of the system, `cpu_seconds` of its worker; and the same of the raw inserts."""
+
+    rows: int
+    seconds: float
+    cpu_seconds: float
+    raw_seconds: float
+    raw_cpu_seconds: float
+
+
+def _round(bench: Bench, world: LargeWorld, raw: RawHomes, rng: random.Random) -> _Round:
+    """The raw side needs the rows that the system wrote, so it always comes second."""
     system = world.system
     posts = post_requests(rng, [world.large] * bench.size(LARGE_POSTS, 2))
     posts += world.ordinary.posts(bench.size(ORDINARY_POSTS, 50))
     os.kill(system.worker_pid, signal.SIGSTOP)
     bench.generator.make_all(system.target, posts)
-    began = time.perf_counter()
+    began, cpu = time.perf_counter(), cpu_seconds(system.worker_pid)
     os.kill(system.worker_pid, signal.SIGCONT)
     seconds = system.await_delivered() - began
+    cpu = cpu_seconds(system.worker_pid) - cpu
     rows = raw.fetch()
-    return len(rows), seconds, raw.insert(rows, world.large)
+    raw_cpu = time.process_time()
+    raw_seconds = raw.insert(rows, world.large)
+    return _Round(len(rows), seconds, cpu, raw_seconds, time.process_time() - raw_cpu)
 
 
 class RawHomes:

@@ -18,10 +18,11 @@ import time
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from benchmarks.bench import Bench
 from benchmarks.intervals import median_of
+from benchmarks.machine import cpu_seconds
 from benchmarks.results import Row
 from benchmarks.system import Murmurd
 from loadtest.graphs import synthetic
@@ -60,32 +61,47 @@ def measure(bench: Bench) -> list[Row]:
         finally:
             for file in raw.values():
                 file.close()
-    imported = [lines / seconds for lines, seconds, _ in measured]
-    inserted = [lines / seconds for lines, _, seconds in measured]
+    imported = [one.lines / one.seconds for one in measured]
+    inserted = [one.lines / one.raw_seconds for one in measured]
     ratios = [one / other for one, other in zip(imported, inserted, strict=True)]
     detail = {
         "imported_lines_per_second": median_of(imported).value,
         "raw_lines_per_second": median_of(inserted).value,
-        "accounts_and_follows_a_round": median_of([lines for lines, _, _ in measured]).value,
+        "accounts_and_follows_a_round": median_of([one.lines for one in measured]).value,
+        "serving_cpu_us_a_line": median_of([one.cpu_seconds / one.lines * 1e6 for one in measured]).value,
+        "raw_cpu_us_a_line": median_of([one.raw_cpu_seconds / one.lines * 1e6 for one in measured]).value,
     }
     series = {"ImportGraph": imported, "raw inserts": inserted}
     return [Row("import-graph", median_of(ratios), len(ratios), detail, series)]
 
 
-def _round(bench: Bench, system: Murmurd, raw: dict[str, _RawFile], number: int) -> tuple[int, float, float]:
-    """Accounts and follows, seconds of the system, and seconds of the raw inserts. The raw side needs the rows that the
-    system wrote, so it always comes second; what the worker still does of the import is awaited before."""
+class _Round(NamedTuple):
+    """`lines`: accounts and follows. `seconds` of the call; `cpu_seconds` of the serving process until its worker has
+    taken up all events; and the same of the raw inserts."""
+
+    lines: int
+    seconds: float
+    cpu_seconds: float
+    raw_seconds: float
+    raw_cpu_seconds: float
+
+
+def _round(bench: Bench, system: Murmurd, raw: dict[str, _RawFile], number: int) -> _Round:
+    """The raw side needs the rows that the system wrote, so it always comes second; what the worker still does of the
+    import is awaited before."""
     graph = synthetic(bench.size(USERS, 100), MEAN_FOLLOWERS, seed=number)
     users = [(f"r{number}{handle}", name) for handle, name in graph.named_users()]
     follows = [(f"r{number}{follower}", f"r{number}{followee}") for follower, followee in graph.named_follows()]
-    began = time.perf_counter()
+    began, cpu = time.perf_counter(), cpu_seconds(system.serving_pid)
     system.client.admin.import_graph(users, follows)
     seconds = time.perf_counter() - began
     system.await_delivered()
+    cpu = cpu_seconds(system.serving_pid) - cpu
     for file in raw.values():
         file.fetch()
+    raw_cpu = time.process_time()
     inserting = raw["users"].insert(USERS_IN_A_MESSAGE) + raw["graph"].insert(FOLLOWS_IN_A_MESSAGE)
-    return len(users) + len(follows), seconds, inserting
+    return _Round(len(users) + len(follows), seconds, cpu, inserting, time.process_time() - raw_cpu)
 
 
 class _RawFile:

@@ -41,6 +41,23 @@ def test_homes_are_apart(store: HomeStore, call: Call) -> None:
     assert ids(store.read(call, OTHER, ALL, 0, 10)) == [2]
 
 
+def test_posts_and_readers_in_any_order_each_have_their_rows(store: HomeStore, call: Call) -> None:
+    reply = Candidate(2, 8, 1, 7, 2)
+    rows = [(READER, post(1)), (OTHER, post(1)), (OTHER, reply), (READER, reply), (OTHER, post(3)), (OTHER, post(1))]
+    store.write(call, rows)
+    assert store.read(call, READER, ALL, 0, 10) == [reply, post(1)]
+    assert store.read(call, OTHER, ALL, 0, 10) == [post(3), reply, post(1)]
+
+
+def test_ids_of_every_size_come_back(store: HomeStore, call: Call) -> None:
+    """From the first to the last that a generator can make."""
+    last = 2**63 - 1
+    for user in (1, last):
+        store.write(call, [(user, post(1, last)), (user, post(2, 1))])
+    for user in (1, last):
+        assert store.read(call, user, ALL, 0, 10) == [post(2, 1), post(1, last)]
+
+
 def test_writing_a_row_again_changes_nothing(store: HomeStore, call: Call) -> None:
     for _ in range(2):
         store.write(call, [(READER, post(1))])

@@ -8,7 +8,8 @@ active_at. (Model-checked: with one horizon for both, fan-out skips a home that 
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Mapping, Sequence
 
 from murmuration_server.cache.cache import Cache
 from murmuration_server.cache.entries import Entry, Kind
@@ -25,13 +26,21 @@ _LAYOUT = struct.Struct("<qqq")
 
 
 def active(
-    user_ids: Sequence[int], active_at_ms: Mapping[int, int], now_ms: int, settings: TimelineSettings
-) -> list[int]:
-    """Fan-out's side: those whom it does not skip. Who has never read counts as active when he was created."""
+    user_ids: Sequence[int],
+    active_at_ms: Callable[[Sequence[int]], Mapping[int, int]],
+    now_ms: int,
+    settings: TimelineSettings,
+) -> Sequence[int]:
+    """Fan-out's side: those whom it does not skip. Who has never read counts as active when he was created.
+    `user_ids` in order; `active_at_ms` is asked only about those for whom it matters."""
     since_ms = now_ms - settings.activity_horizon_ms
-    # Compared as ids: most have been created since, and need no further look.
-    since_id = floor_id(since_ms + 1)
-    return [id_ for id_ in user_ids if id_ >= since_id or active_at_ms.get(id_, 0) > since_ms]
+    # Compared as ids: who has been created since needs no further look.
+    created_since = bisect_left(user_ids, floor_id(since_ms + 1))
+    if created_since == 0:
+        return user_ids
+    older = user_ids[:created_since]
+    found = active_at_ms(older)
+    return [id_ for id_ in older if found.get(id_, 0) > since_ms] + list(user_ids[created_since:])
 
 
 class Activity:

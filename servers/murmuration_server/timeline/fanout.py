@@ -109,11 +109,8 @@ class Delivery:
         self._finished.append(point)
         return rows
 
-    def _active(self, call: Call, followers: Sequence[int]) -> list[int]:
-        if not followers:
-            return []
+    def _active(self, call: Call, followers: Sequence[int]) -> Sequence[int]:
         now = call.runtime.now_ms()
-        active_at = self._states.active_at(call, followers)
-        found = active(followers, active_at, now, self._timeline)
+        found = active(followers, lambda ids: self._states.active_at(call, ids), now, self._timeline)
         self._metrics.skipped_inactive.labels(self._lane).inc(len(followers) - len(found))
         return found

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 
 from murmuration_server.eventlog.outbox import OutboxRow
@@ -36,6 +39,10 @@ _STATE_MIGRATIONS = [
     """
 ]
 
+# One post into many homes in one step, for the same reason as below: with a step a row, the writer would wait for the
+# interpreter's lock once a row.
+_WRITE_HOMES = "INSERT OR IGNORE INTO home SELECT value, ?, ?, ?, ?, ? FROM json_each(?)"
+
 # All rows as one text: each row that SQLite hands over gives the interpreter's lock away, and under load the wait to
 # get it back costs more than the row.
 _READ_HOME = """SELECT group_concat(
@@ -56,10 +63,10 @@ class SqliteHomeStore:
         progress: Sequence[Progress] = (),
         forget: Sequence[Progress] = (),
     ) -> None:
-        values = [(user_id, *candidate) for user_id, candidate in rows]
+        posts = list(_posts(rows))
 
         def work(connection: sqlite3.Connection) -> None:
-            connection.executemany("INSERT OR IGNORE INTO home VALUES (?, ?, ?, ?, ?, ?)", values)
+            connection.executemany(_WRITE_HOMES, posts)
             connection.executemany(
                 "DELETE FROM progress WHERE tweet_id = ? AND shard = ?",
                 [(done.tweet_id, done.shard) for done in forget],
@@ -109,6 +116,12 @@ class SqliteHomeStore:
 
     def close(self) -> None:
         self._db.close()
+
+
+def _posts(rows: Sequence[tuple[int, Candidate]]) -> Iterator[tuple[int | str, ...]]:
+    """Rows of one post that follow one another become one: its columns, and the users as a JSON array."""
+    for candidate, group in groupby(rows, itemgetter(1)):
+        yield *candidate, json.dumps([user_id for user_id, _ in group])
 
 
 class SqliteHomeStateStore(SqliteOutbox):
