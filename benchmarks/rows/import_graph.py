@@ -7,7 +7,8 @@ call is answered: all is on disk then.
 
 Raw: one process with a connection to each of two files on the same disk, with the same tables, indexes and pragmas,
 inserts those very rows (accounts, handles, both directions of follows, counts, events) with executemany, in
-transactions of as many accounts and follows as a message of the import has. Both sides hold the same rows before each
+transactions of as many accounts and follows as a message of the import has, each table's rows of a transaction in the
+order in which the import writes them. Both sides hold the same rows before each
 round and after it, but for events that the system drops when they are published.
 """
 
@@ -15,7 +16,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -133,18 +134,31 @@ class _RawFile:
 
     def insert(self, lines: int) -> float:
         """In transactions of `lines` rows of the first table, and of the others in proportion. Answers the seconds."""
-        first = len(next(iter(self._rows.values())))
-        transactions = -(-first // lines)
+        statements = {
+            table: f"INSERT INTO {table} VALUES ({', '.join('?' * len(rows[0]))})"  # noqa: S608 - our names
+            for table, rows in self._rows.items()
+        }
+        transactions = [list(part) for part in self._transactions(lines)]
         began = time.perf_counter()
-        for number in range(transactions):
+        for transaction in transactions:
             self._file.execute("BEGIN IMMEDIATE")
-            for table, rows in self._rows.items():
-                part = rows[number * len(rows) // transactions : (number + 1) * len(rows) // transactions]
-                if part:
-                    places = ", ".join("?" * len(part[0]))
-                    self._file.executemany(f"INSERT INTO {table} VALUES ({places})", part)  # noqa: S608 - our names
+            for table, rows in transaction:
+                self._file.executemany(statements[table], rows)
             self._file.execute("COMMIT")
         return time.perf_counter() - began
+
+    def _transactions(self, lines: int) -> Iterator[Iterator[tuple[str, Rows]]]:
+        """What each writes into which table."""
+        count = -(-len(next(iter(self._rows.values()))) // lines)
+        for number in range(count):
+            yield (
+                (table, self._in_order(table, rows[number * len(rows) // count : (number + 1) * len(rows) // count]))
+                for table, rows in self._rows.items()
+            )
+
+    def _in_order(self, table: str, rows: Rows) -> Rows:
+        """The import writes followers in the order of their table, and all else as it comes."""
+        return sorted(rows) if table == "followers" else rows
 
     def close(self) -> None:
         self._file.close()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -187,7 +186,7 @@ def test_any_order_and_any_repetition_end_alike(
 
 
 def _moved(found: RelationRow, base: int) -> RelationRow:
-    return replace(found, user_id=found.user_id + base, other_id=found.other_id + base)
+    return found._replace(user_id=found.user_id + base, other_id=found.other_id + base)
 
 
 def _winners(rows: Iterable[RelationRow]) -> list[RelationRow]:
@@ -328,6 +327,32 @@ def test_another_process_reads_it(store: GraphStore, open_reader: Callable[[], G
     reader = open_reader()
     apply(store, call, follow(ME, YOU, 10))
     assert relations(reader, call, ME).following == {YOU: NOT_BACKFILLED}
+
+
+# Many at once
+
+
+def test_many_follows_at_once_stand_in_both_directions(store: GraphStore, call: Call) -> None:
+    """Of several followers, into several shards, at several versions, and one that ends what another began."""
+    rows = [
+        follow(user, other, 10 + user % 3, shard=other % 2, hide_reposts=other == 23)
+        for user in range(11, 15)
+        for other in (21, 23, 25, 22, 24)
+    ]
+    ended = follow(11, 21, 50, False, shard=1)
+    apply(store, call, *rows, ended)
+    held = store.get_rows(call, [(found.kind, found.user_id, found.other_id) for found in rows])
+    assert held == [ended, *rows[1:]]
+    assert [counts(store, call, user) for user in range(11, 15)] == [(0, 4), (0, 5), (0, 5), (0, 5)]
+    for other in range(21, 26):
+        followers = [user for user in range(11, 15) if (user, other) != (11, 21)]
+        assert store.list_followers(call, other, other % 2, 0, MANY) == followers
+        assert counts(store, call, other) == (len(followers), 0)
+    assert relations(store, call, 12).reposts_hidden == {23}
+    assert store.lacking(call, [*rows, ended]) == []
+    assert store.lacking(call, [*rows[:3], follow(30, 31, 1), *rows[3:]]) == [follow(30, 31, 1)]
+    store.mark_backfilled(call, [BackfillMark(12, 21, rows[5].version, 7)])
+    assert store.awaiting_backfill(call, [*rows, ended]) == [place for place in range(1, len(rows)) if place != 5]
 
 
 # Shards and pages

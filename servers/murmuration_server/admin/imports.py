@@ -13,7 +13,7 @@ RESOLVED_AT_ONCE = 500
 
 
 class GraphImport:
-    """One import: handles that it has met are kept, so each is looked up once."""
+    """One import: handles that it has met are kept as they were written, so each spelling is looked up once."""
 
     def __init__(self, users: UserClient, graph: GraphClient) -> None:
         self._users, self._graph = users, graph
@@ -25,31 +25,31 @@ class GraphImport:
         if not names:
             return
         ids, created = self._users.import_many(call, names)
-        self._ids.update((handle.lower(), user_id) for (handle, _), user_id in zip(names, ids, strict=True))
+        self._ids.update((handle, user_id) for (handle, _), user_id in zip(names, ids, strict=True))
         self.users_created += created
         self.users_found += len(names) - created
 
-    def add_follows(self, call: Call, lines: Sequence[tuple[str, str]]) -> None:
-        """Raises `UserNotFound`, or `InvalidField` where somebody would follow himself; the lines before stand."""
-        if not lines:
+    def add_follows(self, call: Call, followers: Sequence[str], followees: Sequence[str]) -> None:
+        """Line by line who follows whom. Raises `UserNotFound`, or `InvalidField` where somebody would follow himself;
+        what earlier messages brought stands."""
+        if not followers:
             return
-        self._resolve(call, {handle for line in lines for handle in line})
-        pairs = [(self._id(follower), self._id(followee)) for follower, followee in lines]
-        for (follower, _), (one, other) in zip(lines, pairs, strict=True):
+        self._resolve(call, {*followers, *followees} - self._ids.keys())
+        follower_ids, followee_ids = self._known(followers), self._known(followees)
+        for handle, one, other in zip(followers, follower_ids, followee_ids, strict=True):
             if one == other:
-                raise InvalidField("follows", f"{follower} cannot follow himself")
-        created = self._graph.import_follows(call, pairs)
+                raise InvalidField("follows", f"{handle} cannot follow himself")
+        created = self._graph.import_follows(call, follower_ids, followee_ids)
         self.follows_created += created
-        self.follows_found += len(pairs) - created
+        self.follows_found += len(followers) - created
 
-    def _id(self, handle: str) -> int:
+    def _known(self, handles: Sequence[str]) -> list[int]:
         try:
-            return self._ids[handle.lower()]
-        except KeyError:
-            raise UserNotFound(handle) from None
+            return [self._ids[handle] for handle in handles]
+        except KeyError as error:
+            raise UserNotFound(error.args[0]) from None
 
-    def _resolve(self, call: Call, handles: set[str]) -> None:
-        unknown = sorted(handle for handle in handles if handle.lower() not in self._ids)
-        for start in range(0, len(unknown), RESOLVED_AT_ONCE):
-            found = self._users.resolve(call, unknown[start : start + RESOLVED_AT_ONCE])
-            self._ids.update((handle.lower(), user_id) for handle, user_id in found.items())
+    def _resolve(self, call: Call, unknown: set[str]) -> None:
+        handles = sorted(unknown)
+        for start in range(0, len(handles), RESOLVED_AT_ONCE):
+            self._ids.update(self._users.resolve(call, handles[start : start + RESOLVED_AT_ONCE]))

@@ -57,7 +57,11 @@ class AdminService:
             if len(request.users) > MAX_BATCH or len(request.follows) > MAX_BATCH:
                 raise InvalidField("users, follows", f"at most {MAX_BATCH} of each a message")
             load.add_users(call, [(user.handle, user.display_name) for user in request.users])
-            load.add_follows(call, [(line.follower_handle, line.followee_handle) for line in request.follows])
+            load.add_follows(
+                call,
+                [line.follower_handle for line in request.follows],
+                [line.followee_handle for line in request.follows],
+            )
         return api.ImportGraphResponse(
             users_created=load.users_created,
             users_found=load.users_found,

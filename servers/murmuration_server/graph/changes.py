@@ -91,15 +91,18 @@ class RelationChanges:
         """(follower, followee) pairs, all in one write; those that stand already, and repetitions, change nothing.
         Answers how many are new. Blocks and the following limit are not looked at: operators know what they load."""
         unique = [pair for pair in dict.fromkeys(pairs) if pair[0] != pair[1]]
-        held = self._store.get_rows(call, [(RelationKind.FOLLOW, *pair) for pair in unique])
+        held = self._store.get_rows(call, [(RelationKind.FOLLOW, user_id, other_id) for user_id, other_id in unique])
         fresh = [(pair, row) for pair, row in zip(unique, held, strict=True) if not _stands(row)]
         modes = self._store.author_modes(call, list({pair[1] for pair, _ in fresh}))
         followers = {mode.author_id: mode.followers for mode in modes}
+        now = _version(call, None)
         rows = []
         for (user_id, other_id), row in fresh:
             shard = row.shard if row else self._shard_of(user_id, followers[other_id])
             followers[other_id] += 1
-            rows.append(RelationRow(RelationKind.FOLLOW, user_id, other_id, _version(call, row), True, False, shard))
+            # One version for all that are new: rows that are alike are written together.
+            version = _version(call, row) if row else now
+            rows.append(RelationRow(RelationKind.FOLLOW, user_id, other_id, version, True, False, shard))
         self._write(call, rows)
         return len(rows)
 

@@ -104,11 +104,9 @@ class GraphClient:
         )
         invoke(call, self._repairs.MarkBackfilled, request)
 
-    def import_follows(self, call: Call, pairs: Sequence[tuple[int, int]]) -> int:
-        """Answers how many are new."""
-        request = graph_pb2.ImportFollowsRequest(
-            follower_ids=[pair[0] for pair in pairs], followee_ids=[pair[1] for pair in pairs]
-        )
+    def import_follows(self, call: Call, follower_ids: Sequence[int], followee_ids: Sequence[int]) -> int:
+        """follower_ids[i] follows followee_ids[i]. Answers how many are new."""
+        request = graph_pb2.ImportFollowsRequest(follower_ids=follower_ids, followee_ids=followee_ids)
         return invoke(call, self._admin.ImportFollows, request).created
 
     def pin_mode(self, call: Call, author_id: int, mode: int) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from murmuration_server.eventlog.outbox import OutboxRow, OutboxSource
 from murmuration_server.graph.relations import Relations
@@ -18,8 +18,7 @@ class RelationKind(enum.IntEnum):
     MUTE = 3
 
 
-@dataclass(frozen=True, slots=True)
-class RelationRow:
+class RelationRow(NamedTuple):
     """One direction's state of a pair. A relation that ended leaves its row, so that its version stays readable.
 
     `version`: microseconds of a hybrid logical clock. `shard`: in which of the followee's shards the follower lies.

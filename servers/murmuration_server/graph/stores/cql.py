@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 from murmuration_server.eventlog.cql_outbox import CqlOutbox
 from murmuration_server.eventlog.outbox import OutboxRow
@@ -167,9 +166,9 @@ class CqlGraphStore(CqlOutbox):
         strays: list[Request] = []
         for row, stray in zip(moved, found, strict=True):
             if stray and stray[0][1]:
-                ended = replace(row, version=max(row.version, stray[0][0]), standing=False)
+                ended = row._replace(version=max(row.version, stray[0][0]), standing=False)
                 strays += [_backward(ended), *self._changes(call, ended)]
-        return [replace(row, shard=shards.get(_key(row), row.shard)) for row in rows], strays
+        return [row._replace(shard=shards.get(_key(row), row.shard)) for row in rows], strays
 
     def _writes(self, call: Call, row: RelationRow) -> Iterator[Request]:
         stamp = cql.timestamp(row)

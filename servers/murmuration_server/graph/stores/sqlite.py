@@ -6,13 +6,20 @@ import json
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 from murmuration_server.eventlog.outbox import OutboxRow
 from murmuration_server.eventlog.sqlite_outbox import OUTBOX_TABLE, SqliteOutbox, insert_outbox
 from murmuration_server.graph.relations import NOT_BACKFILLED, Relations
 from murmuration_server.graph.store import AuthorMode, BackfillMark, RelationKind, RelationRow
+from murmuration_server.graph.stores.sqlite_follows import (
+    NEWER,
+    awaiting_backfill,
+    lacking,
+    write_followers,
+    write_following,
+)
 from murmuration_server.platform.call import Call
 from murmuration_server.platform.runtime import Runtime
 from murmuration_server.platform.sqlite import Database, placeholders
@@ -75,10 +82,11 @@ class SqliteGraphStore(SqliteOutbox):
             winners: list[RelationRow] = []
             counts: dict[int, list[int]] = defaultdict(lambda: [0, 0, 1])
             for row in rows:
-                before = held.get(_key(row))
+                key = _key(row)
+                before = held.get(key)
                 if row.wins_over(before):
                     winners.append(row)
-                    held[_key(row)] = _in_shard(row, before.shard if before else row.shard)
+                    held[key] = _in_shard(row, before.shard if before else row.shard)
                     if row.kind is RelationKind.FOLLOW:
                         _count(counts, row, before)
             _write_forward(connection, winners)
@@ -91,24 +99,17 @@ class SqliteGraphStore(SqliteOutbox):
 
     def lacking(self, call: Call, rows: Sequence[RelationRow]) -> list[RelationRow]:  # noqa: ARG002
         def work(connection: sqlite3.Connection) -> list[RelationRow]:
-            held = _held(connection, [_key(row) for row in rows])
-            return [row for row in rows if _lacks(connection, row, held.get(_key(row)))]
+            places = set(lacking(connection, _follows(rows)))
+            return [
+                row
+                for place, row in enumerate(rows)
+                if (place in places if row.kind is RelationKind.FOLLOW else _lacks(connection, row))
+            ]
 
         return self._db.read(work)
 
     def awaiting_backfill(self, call: Call, rows: Sequence[RelationRow]) -> list[int]:  # noqa: ARG002
-        query = f"""SELECT 1 FROM following WHERE user_id = ? AND followee_id = ? AND version = ? AND standing
-                    AND backfilled = {NOT_BACKFILLED}"""
-
-        def work(connection: sqlite3.Connection) -> list[int]:
-            return [
-                place
-                for place, row in enumerate(rows)
-                if row.kind is RelationKind.FOLLOW
-                and connection.execute(query, (row.user_id, row.other_id, row.version)).fetchone()
-            ]
-
-        return self._db.read(work)
+        return self._db.read(lambda connection: awaiting_backfill(connection, _follows(rows)))
 
     def mark_backfilled(self, call: Call, marks: Sequence[BackfillMark]) -> None:
         self._db.write(
@@ -198,11 +199,16 @@ def _column(rows: Iterable[tuple[int]]) -> list[int]:
 
 
 def _key(row: RelationRow) -> Key:
-    return row.kind, row.user_id, row.other_id
+    return row[:3]
+
+
+def _follows(rows: Sequence[RelationRow]) -> list[tuple[int, RelationRow]]:
+    """With their places."""
+    return [(place, row) for place, row in enumerate(rows) if row.kind is RelationKind.FOLLOW]
 
 
 def _in_shard(row: RelationRow, shard: int) -> RelationRow:
-    return row if row.shard == shard else replace(row, shard=shard)
+    return row if row.shard == shard else row._replace(shard=shard)
 
 
 def _held(connection: sqlite3.Connection, keys: Sequence[Key]) -> dict[Key, RelationRow]:
@@ -216,7 +222,7 @@ def _held(connection: sqlite3.Connection, keys: Sequence[Key]) -> dict[Key, Rela
             f"""WITH wanted (user_id, followee_id) AS (VALUES {", ".join(["(?, ?)"] * len(pairs))})
                 SELECT user_id, followee_id, version, standing, hide_reposts, shard
                 FROM wanted CROSS JOIN following USING (user_id, followee_id)""",
-            [number for pair in pairs for number in pair],
+            list(chain.from_iterable(pairs)),
         )
         for user_id, other_id, version, standing, hidden, shard in rows:
             found[RelationKind.FOLLOW, user_id, other_id] = RelationRow(
@@ -232,18 +238,16 @@ def _held(connection: sqlite3.Connection, keys: Sequence[Key]) -> dict[Key, Rela
     return found
 
 
-def _lacks(connection: sqlite3.Connection, row: RelationRow, held: RelationRow | None) -> bool:
+def _lacks(connection: sqlite3.Connection, row: RelationRow) -> bool:
+    """Of a block or mute. Only a block has another direction."""
+    held = _held(connection, [_key(row)]).get(_key(row))
     if held is None or row.wins_over(held):
         return True
-    if row.kind is RelationKind.FOLLOW:
-        query = "SELECT version, standing FROM followers WHERE user_id = ? AND shard = ? AND follower_id = ?"
-        place: tuple[int, ...] = (row.other_id, held.shard, row.user_id)
-    elif row.kind is RelationKind.BLOCK:
-        query = "SELECT version, standing FROM blocked_by WHERE user_id = ? AND other_id = ?"
-        place = (row.other_id, row.user_id)
-    else:
+    if row.kind is not RelationKind.BLOCK:
         return False
-    other = connection.execute(query, place).fetchone()
+    other = connection.execute(
+        "SELECT version, standing FROM blocked_by WHERE user_id = ? AND other_id = ?", (row.other_id, row.user_id)
+    ).fetchone()
     return other is None or (other[0], not other[1]) < (row.version, not row.standing)
 
 
@@ -255,17 +259,7 @@ def _count(counts: dict[int, list[int]], row: RelationRow, before: RelationRow |
 
 
 def _write_forward(connection: sqlite3.Connection, rows: Sequence[RelationRow]) -> None:
-    # A follow that stands already keeps what is in the home; a new one begins without. Its shard never changes.
-    connection.executemany(
-        f"""INSERT INTO following VALUES (?, ?, ?, ?, ?, ?, {NOT_BACKFILLED}) ON CONFLICT DO UPDATE SET
-            version = excluded.version, standing = excluded.standing, hide_reposts = excluded.hide_reposts,
-            backfilled = CASE WHEN standing AND excluded.standing THEN backfilled ELSE {NOT_BACKFILLED} END""",
-        [
-            (row.user_id, row.other_id, row.version, row.standing, row.hide_reposts, row.shard)
-            for row in rows
-            if row.kind is RelationKind.FOLLOW
-        ],
-    )
+    write_following(connection, [row for row in rows if row.kind is RelationKind.FOLLOW])
     connection.executemany(
         "INSERT OR REPLACE INTO marks_between VALUES (?, ?, ?, ?, ?)",
         [
@@ -276,21 +270,10 @@ def _write_forward(connection: sqlite3.Connection, rows: Sequence[RelationRow]) 
     )
 
 
-_NEWER = """DO UPDATE SET version = excluded.version, standing = excluded.standing
-            WHERE excluded.version > version OR (excluded.version = version AND NOT excluded.standing)"""
-
-
 def _write_backward(connection: sqlite3.Connection, rows: Sequence[RelationRow]) -> None:
+    write_followers(connection, [row for row in rows if row.kind is RelationKind.FOLLOW])
     connection.executemany(
-        f"INSERT INTO followers VALUES (?, ?, ?, ?, ?) ON CONFLICT {_NEWER}",
-        [
-            (row.other_id, row.shard, row.user_id, row.version, row.standing)
-            for row in rows
-            if row.kind is RelationKind.FOLLOW
-        ],
-    )
-    connection.executemany(
-        f"INSERT INTO blocked_by VALUES (?, ?, ?, ?) ON CONFLICT {_NEWER}",
+        f"INSERT INTO blocked_by VALUES (?, ?, ?, ?) ON CONFLICT {NEWER}",
         [(row.other_id, row.user_id, row.version, row.standing) for row in rows if row.kind is RelationKind.BLOCK],
     )
 
