@@ -14,12 +14,12 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from tools.stack.roles import ROLES
-from tools.stack.stack import Stack
 
 from murmuration_client import Client, NotFound
 from tests.process.running import until
 from tests.stack.town import CALL_SECONDS, Town
+from tools.stack.roles import ROLES
+from tools.stack.stack import Stack
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
 
