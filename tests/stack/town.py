@@ -53,6 +53,9 @@ class Town:
         self.roles.stop()
 
     def _settle_in(self) -> None:
+        # Processes that have just begun prepare their statements.
+        with Client(self.roles.target, timeout=RECOVERY_SECONDS) as patient:
+            patient.create_user(f"first{self.random.getrandbits(32):x}")
         self.client = Client(self.roles.target, timeout=CALL_SECONDS)
         name = f"t{self.random.getrandbits(32):x}"
         self.users = [self.client.create_user(f"{name}_{number}").user_id for number in range(THREADS * PLAYERS)]
