@@ -37,7 +37,7 @@ class Town:
     def __init__(self, stack: Stack, folder: Path, counts: Mapping[str, int], seed: int) -> None:
         self.roles = Roles(stack.config, folder, counts, SETTINGS)
         self.random, self.model = Random(seed), Model()
-        self._seed = seed
+        self._seed, self.waiting = seed, ""
 
     def __enter__(self) -> Town:
         self.roles.start()
@@ -91,15 +91,22 @@ class Town:
 
     def come_right(self) -> checks.Findings:
         """Everything beside the model, once nothing waits."""
-        return checks.at_rest(self.settled, self.client, self.model, self.users, self.random)
+        try:
+            return checks.at_rest(self.settled, self.client, self.model, self.users, self.random)
+        except AssertionError as error:
+            error.add_note(f"waiting: {self.waiting}")
+            raise
 
     def settled(self) -> bool:
         """Whether nothing waits to be published or delivered, in any group."""
         try:
             backlog = self.client.admin.get_backlog()
-        except MurmurationError:
+        except MurmurationError as error:
+            self.waiting = str(error)
             return False
-        return not backlog.outbox_rows and not any(lane.records for lane in backlog.lanes)
+        lanes = {f"{lane.group} of {lane.topic}": lane.records for lane in backlog.lanes if lane.records}
+        self.waiting = f"{backlog.outbox_rows} events for the log, {lanes}"
+        return not backlog.outbox_rows and not lanes
 
     def processes(self) -> list[RoleProcess]:
         return list(self.roles)

@@ -1,4 +1,9 @@
-"""The states of cache nodes in a CQL keyspace: one row, changed by lightweight transactions, read serially."""
+"""The states of cache nodes in a CQL keyspace: one row, changed by lightweight transactions, read at a quorum.
+
+A change is answered when a quorum has it, so whoever reads a quorum afterwards sees it. One whose answer was lost may
+not be seen yet; the next change, which is conditional, finishes or undoes it first. Serial reads would see it at once,
+and make every process of the system take turns at one row.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +18,7 @@ SCHEMA = Schema(
     [["CREATE TABLE IF NOT EXISTS cache_nodes (one int PRIMARY KEY, version bigint, state text)"]],
 )
 
-_READ = Statement("SELECT state FROM cache_nodes WHERE one = 1", serial=True)
+_READ = Statement("SELECT state FROM cache_nodes WHERE one = 1")
 _FIRST = Statement("INSERT INTO cache_nodes (one, version, state) VALUES (1, ?, ?) IF NOT EXISTS", conditional=True)
 _NEXT = Statement("UPDATE cache_nodes SET version = ?, state = ? WHERE one = 1 IF version = ?", conditional=True)
 
