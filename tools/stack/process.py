@@ -140,6 +140,11 @@ class ServerProcess:
     def resume(self) -> None:
         os.kill(self.pid, signal.SIGCONT)
 
+    def wait(self, seconds: float) -> int:
+        """Its exit status, when it has ended by itself. Raises `subprocess.TimeoutExpired`."""
+        assert self._process is not None, f"{self.name} was not started"
+        return self._process.wait(seconds)
+
     def kill(self) -> None:
         """At once, as a machine that loses its power."""
         self._signal(signal.SIGKILL)
