@@ -16,7 +16,7 @@ _TEST = re.compile(r"(tests/[\w/]+\.py)::(\w+)")
 # A path of ours: it has a folder, or an ending that only files have, and no sign that stands for something else.
 _PATH = re.compile(r"[\w.-]+(?:/[\w.-]+)*/?")
 _ENDINGS = (".py", ".md", ".proto", ".toml", ".txt", ".patch")
-_FOLDERS = ("protos/", "servers/", "clients/", "tests/", "docs/", "tools/", "loadtest/")
+_FOLDERS = ("protos/", "servers/", "clients/", "tests/", "docs/", "tools/", "loadtest/", "k8s/")
 # Of a service's package, in general; and files that a running system makes.
 _NOT_FILES = {"service.py", "client.py", "store.py", "stores/sqlite.py", "events.py", "internal.py", "present.py"}
 
