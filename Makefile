@@ -9,7 +9,7 @@ export PYTHON
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help venv demo up stack stack-demo load bench results test test-stack test-clients faults prove lint format
+.PHONY: help venv demo up stack stack-demo load bench results test test-stack test-k8s test-clients faults prove lint format
 .PHONY: generate constraints clean
 
 help: ## this list
@@ -45,10 +45,14 @@ results: venv ## docs/results.md and its plots, from the rows that `make bench` 
 	@$(BIN)/python -m benchmarks.page
 
 test: venv ## all tests on the embedded adapters, at most 5 minutes (ARGS='-k home')
-	@$(BIN)/python -m pytest tests -n $(JOBS) --dist loadgroup -m 'not stack and not languages' $(ARGS)
+	@$(BIN)/python -m pytest tests -n $(JOBS) --dist loadgroup -m 'not stack and not languages and not kubeapi' $(ARGS)
 
 test-stack: venv ## the tests that need real servers: Cassandra, Kafka, Memcached (ARGS='-k kafka')
 	@$(BIN)/python -m pytest tests -m stack $(ARGS)
+
+test-k8s: venv ## the manifests on a real API server, which the first run builds in twenty minutes (ARGS=-x)
+	@$(BIN)/python -m tools.kubeapi.build
+	@$(BIN)/python -m pytest tests/k8s -m 'not stack' $(ARGS)
 
 test-clients: venv ## the clients in Go and TypeScript against a real server (MISSING=skip: whose toolchain is there)
 	@MISSING=$(MISSING) $(BIN)/python -m pytest tests/languages -m languages -rs $(ARGS)
