@@ -73,7 +73,7 @@ class Stack:
         say: Callable[[str], None] = lambda _: None,
     ) -> None:
         """Raises `ServerFailed` where the folder has another number of nodes, or its ports are taken; `Missing`."""
-        self.folder, self._say = folder.resolve(), say
+        self.folder, self._say, self._began = folder.resolve(), say, time.monotonic()
         self.folder.mkdir(parents=True, exist_ok=True)
         places = places_of(self.folder, cassandra_nodes)
         nodes = cluster(self.folder / "cassandra", places.cassandra, durable=durable)
@@ -98,7 +98,8 @@ class Stack:
     def start(self, *, migrate: bool = True) -> None:
         """Returns when every server answers its client and, with `migrate`, the tables are made. Raises
         `ServerFailed`; what was started runs until `stop`."""
-        self._say(f"Starting {len(self.servers)} servers in {self.folder}; Cassandra takes half a minute.")
+        self._began = time.monotonic()
+        self._say(f"Starting {len(self.servers)} servers in {self.folder}; Cassandra and its tables take a minute.")
         seed, *others = self.cassandra
         for server in [seed, *self.memcached, self.kafka]:
             server.process.begin()
@@ -119,12 +120,11 @@ class Stack:
             server.process.await_end()
 
     def _await(self, server: Server) -> None:
-        began = time.monotonic()
         server.process.await_ready()
-        self._say(f"  {server.process.name} on {server.clients} is ready ({time.monotonic() - began:.0f} s).")
+        self._tell(f"{server.process.name} on {server.clients} is ready.")
 
     def _migrate(self) -> None:
-        began = time.monotonic()
+        self._tell("Making the tables: murmurd migrate.")
         command = [sys.executable, "-m", "murmuration_server", "migrate", "--wait", "--json"]
         done = subprocess.run(
             [*command, "--config", str(self.config), "--timeout", str(MIGRATE_SECONDS)],
@@ -136,7 +136,11 @@ class Stack:
         if done.returncode != 0:
             raise ServerFailed(f"`murmurd migrate` failed: {done.stderr.strip()}")
         steps = len(json.loads(done.stdout)["applied"])
-        self._say(f"  murmurd migrate: {steps} steps done ({time.monotonic() - began:.0f} s).")
+        self._tell(f"{steps} steps of migration done.")
+
+    def _tell(self, line: str) -> None:
+        """With the time since the start."""
+        self._say(f"{time.monotonic() - self._began:4.0f} s  {line}")
 
     def _config(self, places: Places) -> str:
         return _CONFIG.format(
