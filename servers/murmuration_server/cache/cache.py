@@ -17,6 +17,7 @@ from typing import Any, TypeGuard
 
 from prometheus_client import Counter
 
+from murmuration_server.cache.changes import Changes
 from murmuration_server.cache.entries import AnyEntry, Entry, Kind, T
 from murmuration_server.cache.local import LocalValues
 from murmuration_server.cache.port import Cached, CacheKey, CacheStore
@@ -47,6 +48,8 @@ class Cache:
         """`local`: whether values may be kept in the process; not where others change them and nobody says so."""
         self._store, self._runtime, self._metrics = store, runtime, metrics
         self._keeps_local = local
+        self.changes = Changes(runtime)
+        """Of this process; all there are, with `local`."""
         self._lock = runtime.lock()
         self._flights: dict[CacheKey, _Flight] = {}
         self._parsed: OrderedDict[CacheKey, tuple[bytes, Any]] = OrderedDict()
@@ -60,6 +63,8 @@ class Cache:
     def get_each(self, call: Call, kind: Kind[T], ids: Collection[int]) -> dict[int, T]:
         """Values of one kind, by id, of the entries that exist. Raises what a loader raises."""
         found: dict[int, T] = {}
+        if call.made_of is not None:
+            call.made_of.add_cached(kind.name, ids)
         local = self._local_values(kind)
         if local is None:
             missing: Collection[int] = ids
@@ -75,6 +80,11 @@ class Cache:
 
     def get_many(self, call: Call, entries: Sequence[AnyEntry]) -> dict[AnyEntry, Any]:
         """Values of the entries that exist, of several kinds in one look-up. Raises what a loader raises."""
+        if call.made_of is not None:
+            for entry in entries:
+                call.made_of.add_cached(entry.kind.name, (entry.id,))
+            # What is loaded in place of the values is noted with them.
+            call = call.noting(None)
         keys = {entry.key(): entry for entry in entries}
         found: dict[AnyEntry, Any] = {}
         missing: list[AnyEntry] = []
@@ -121,6 +131,7 @@ class Cache:
         self._store.flush(call)
         for local in self._local.values():
             local.clear()
+        self.changes.note_all()
 
     def _edit(self, call: Call, kind: Kind[T], id_: int, change: Any) -> None:
         key = kind.key(id_)
@@ -148,6 +159,7 @@ class Cache:
         local = self._local_values(kind)
         if local is not None:
             local.drop(id_)
+        self.changes.note(kind.name, id_)
 
     def _load(self, call: Call, entries: list[AnyEntry], found: dict[AnyEntry, Any]) -> None:
         leading: dict[AnyEntry, _Flight] = {}

@@ -6,6 +6,7 @@ import enum
 from dataclasses import dataclass, replace
 
 from murmuration_server.platform.errors import ACTOR_METADATA, ActorRequired, DeadlineExceeded
+from murmuration_server.platform.ingredients import Ingredients
 from murmuration_server.platform.runtime import Runtime
 
 PRIORITY_METADATA = "murmuration-priority"
@@ -33,6 +34,8 @@ class Call:
     request_id: str = ""
     """Of this server call, for logs and events; not the idempotency key of AIP-155."""
     traceparent: str = ""
+    made_of: Ingredients | None = None
+    """Where somebody wants to keep the answer: whoever reads for the call notes there what was read."""
 
     @classmethod
     def background(cls, runtime: Runtime, seconds: float = 30.0) -> Call:
@@ -55,6 +58,10 @@ class Call:
     def within(self, seconds: float) -> Call:
         """The same call with at most `seconds` left."""
         return replace(self, deadline=min(self.deadline, self.runtime.monotonic() + seconds))
+
+    def noting(self, made_of: Ingredients | None) -> Call:
+        """The same call, whose readings are noted there, or nowhere."""
+        return replace(self, made_of=made_of)
 
     def metadata(self) -> tuple[tuple[str, str | bytes], ...]:
         """What a stub call carries on."""

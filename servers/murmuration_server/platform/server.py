@@ -6,8 +6,9 @@ from __future__ import annotations
 import functools
 import logging
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -36,6 +37,8 @@ from murmuration_server.platform.stubs import invoke
 
 log = logging.getLogger(__name__)
 
+AtHand = Callable[[Call, Any], bytes | None]
+"""(call, request) to the answer where nothing has to be waited for, else None."""
 Metadata = Sequence[tuple[str, str | bytes]]
 NO_DEADLINE = 1e9
 """Seconds: more than this left is how gRPC says that a call has no deadline."""
@@ -52,6 +55,7 @@ class _Method:
     request_class: type[Message] | None
     streams_requests: bool
     run: Callable[[Call, Any], Message | bytes]
+    at_hand: AtHand | None
 
 
 class Dispatcher:
@@ -66,13 +70,17 @@ class Dispatcher:
         self._seconds: dict[tuple[str, str], Histogram] = {}
         self._draining = False
 
-    def bind(self, descriptor: ServiceDescriptor, servicer: object) -> None:
-        """Raises AttributeError where the servicer lacks a method of the service."""
+    def bind(
+        self, descriptor: ServiceDescriptor, servicer: object, at_hand: Mapping[str, AtHand] | None = None
+    ) -> None:
+        """`at_hand`: by the method's name, what is asked before its turn. Raises AttributeError where the servicer
+        lacks a method of the service."""
         for method in descriptor.methods:
             path = f"/{descriptor.full_name}/{method.name}"
             request_class = GetMessageClass(method.input_type)
             run = getattr(servicer, method.name)
-            self._methods[path] = _Method(path, request_class, bool(method.client_streaming), run)
+            first = (at_hand or {}).get(method.name)
+            self._methods[path] = _Method(path, request_class, bool(method.client_streaming), run, first)
 
     def forward(self, descriptor: ServiceDescriptor, channel: grpc.Channel) -> None:
         """Hands the calls of a service on as they are, with their deadline and what they carry of the metadata."""
@@ -80,7 +88,7 @@ class Dispatcher:
             path = f"/{descriptor.full_name}/{method.name}"
             streams = bool(method.client_streaming)
             stub = channel.stream_unary(path) if streams else channel.unary_unary(path)
-            self._methods[path] = _Method(path, None, streams, functools.partial(_hand_on, stub))
+            self._methods[path] = _Method(path, None, streams, functools.partial(_hand_on, stub), None)
 
     def include(self, other: Dispatcher) -> None:
         """Serves what the other serves by now as well. Each drains by itself."""
@@ -94,9 +102,15 @@ class Dispatcher:
         return self._methods.get(path)
 
     def invoke(
-        self, method: _Method, payload: bytes | Iterator[bytes] | None, metadata: Metadata, timeout: float | None
+        self,
+        method: _Method,
+        payload: bytes | Iterator[bytes] | None,
+        metadata: Metadata,
+        timeout: float | None,
+        turn: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> bytes:
-        """Runs one call. Raises `MurmurationError` and nothing else. `payload`: None where the caller sent none."""
+        """Runs one call. Raises `MurmurationError` and nothing else. `payload`: None where the caller sent none.
+        `turn`: entered where the answer is not at hand."""
         started = self._runtime.monotonic()
         code = "OK"
         try:
@@ -108,7 +122,10 @@ class Dispatcher:
                 request = self._parse_stream(method, cast(Iterator[bytes], payload))
             else:
                 request = _parse(method, cast("bytes | None", payload))
-            answer = method.run(call, request)
+            answer: Message | bytes | None = method.at_hand(call, request) if method.at_hand else None
+            if answer is None:
+                with turn():
+                    answer = method.run(call, request)
             return answer if isinstance(answer, bytes) else answer.SerializeToString()
         except MurmurationError as error:
             code = error.code.name
@@ -200,12 +217,12 @@ class _GenericHandler(grpc.GenericRpcHandler):
             payload = self._reception.receive(payloads, context)
         error: MurmurationError | None = None
         answer = b""
-        with self._reception.turn():
-            try:
-                metadata = cast(Metadata, context.invocation_metadata())
-                answer = self._dispatcher.invoke(method, payload, metadata, context.time_remaining())
-            except MurmurationError as raised:
-                error = raised
+        try:
+            metadata = cast(Metadata, context.invocation_metadata())
+            remaining = context.time_remaining()
+            answer = self._dispatcher.invoke(method, payload, metadata, remaining, self._reception.turn)
+        except MurmurationError as raised:
+            error = raised
         self._reception.answered(context)
         if error is not None:
             context.set_trailing_metadata(((DETAILS_METADATA, error.to_status()),))

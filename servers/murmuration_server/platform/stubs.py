@@ -26,6 +26,9 @@ class Method(Protocol[Request_contra, Response_co]):
 
 def invoke(call: Call, method: Method[Request_contra, Response_co], request: Request_contra) -> Response_co:
     """Raises `MurmurationError`."""
+    if call.made_of is not None:
+        # Who answers does not say when the answer changes.
+        call.made_of.close()
     try:
         return method(request, timeout=call.remaining(), metadata=call.metadata())
     except grpc.RpcError as error:

@@ -43,6 +43,7 @@ from murmuration_server.timeline.activity import Activity
 from murmuration_server.timeline.client import HomeStateClient
 from murmuration_server.timeline.cursor import Cursors
 from murmuration_server.timeline.home import HomeReader
+from murmuration_server.timeline.kept_pages import KeptPages
 from murmuration_server.timeline.pull_view import PullView
 from murmuration_server.timeline.service import HomeStateService, TimelineService
 from murmuration_server.timeline.sources import SourceFinder
@@ -192,10 +193,12 @@ def _timeline(common: _Common, serving: Serving) -> None:
     sources = SourceFinder(ports.homes, common.tweets, view, settings)
     homes = HomeReader(sources, activity, common.graph, common.tweets, common.users, cache, settings)
     cursors = Cursors(ports.keys, common.runtime, settings.cursor_age_ms)
+    pages = KeptPages(cache.changes, ports.homes, view, common.runtime, settings.kept_pages if ports.alone else 0)
     service = TimelineService(
-        homes, cursors, view, serving.watermark, common.tweets, common.users, common.metrics, settings
+        homes, pages, cursors, view, serving.watermark, common.tweets, common.users, common.metrics, settings
     )
-    serving.public.bind(_service(timeline_pb2, "TimelineService"), service)
+    at_hand = {"ListHomeTimeline": service.page_at_hand}
+    serving.public.bind(_service(timeline_pb2, "TimelineService"), service, at_hand)
     serving.internal.bind(_service(internal_home, "HomeStateService"), HomeStateService(activity, ports.cache))
     serving.steps += [("pull-view", view, settings.view_refresh_ms / 1000), ("watermark", serving.watermark, 0.25)]
 

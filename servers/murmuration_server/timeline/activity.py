@@ -76,6 +76,8 @@ class Activity:
         """Notes that the user reads now. Answers from which id on his home is complete; `INCOMPLETE` while it is being
         rebuilt, which this begins where it is needed. `state`: the value of `state_kind`."""
         now = call.runtime.now_ms()
+        if call.made_of is not None:
+            call.made_of.end_at(state.active_at_ms + self._settings.activity_touch_ms)
         if self._is_stale(state.active_at_ms, now):
             self.rebuild(call, user_id)
             return INCOMPLETE

@@ -86,6 +86,9 @@ class CachedHeads:
             found += self._homes.read(call, user_id, min(before_id, head.floor), from_id, limit - len(found))
         return found
 
+    def version(self, call: Call) -> object:
+        return self._homes.version(call)
+
     def progress(self, call: Call, tweet_id: int, shard: int) -> int:
         return self._homes.progress(call, tweet_id, shard)
 

@@ -13,7 +13,7 @@ from murmuration_server.graph.client import GraphClient
 from murmuration_server.platform.call import Call
 from murmuration_server.platform.config import TimelineSettings
 from murmuration_server.platform.errors import DeadlineExceeded
-from murmuration_server.platform.ids import MAX_ID, floor_id
+from murmuration_server.platform.ids import MAX_ID, floor_id, time_ms
 from murmuration_server.timeline.activity import Activity
 from murmuration_server.timeline.cursor import Cursor, Query
 from murmuration_server.timeline.merge import Entry, merge
@@ -82,6 +82,11 @@ class HomeReader:
             page.partial = True
             page.next = page.next or Cursor(cursor.before_id, cursor.from_id, cursor.counted)
         page.rebuilding = complete_since == INCOMPLETE
+        if call.made_of is not None:
+            # When the oldest that was decided leaves the horizon, what is above it may be shown otherwise.
+            call.made_of.end_at(time_ms(feed.decided_below) + self._settings.horizon_ms)
+            if feed.out_of_time:
+                call.made_of.close()
         return page
 
     def _look_up(self, call: Call, user_id: int) -> tuple[Reader, Recent, HomeState]:

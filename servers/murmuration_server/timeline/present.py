@@ -35,14 +35,12 @@ def home_page(
     reposted: frozenset[int],
     users: Mapping[int, bytes],
     token: str,
-    state: api.TimelineState,
 ) -> bytes:
-    """A serialized ListHomeTimelineResponse."""
+    """A serialized ListHomeTimelineResponse without its state, which may follow."""
     parts = [message(_ITEMS, _item(entry, page.records, counts, reposted)) for entry in page.entries]
     parts += [message(_USERS, user) for user in users.values()]
     if token:
         parts.append(message(_TOKEN, token.encode()))
-    parts.append(message(_STATE, state.SerializeToString()))
     return b"".join(parts)
 
 
@@ -77,5 +75,7 @@ def _reasons(reasons: tuple[Reason, ...]) -> bytes:
     return message(_REASONS, bytes(sorted(reasons)))
 
 
-def timeline_state(status: api.TimelineState.Status.ValueType, as_of_ms: int, lag_ms: int) -> api.TimelineState:
-    return api.TimelineState(status=status, as_of_ms=as_of_ms, lag_ms=lag_ms)
+def timeline_state(status: api.TimelineState.Status.ValueType, as_of_ms: int, lag_ms: int) -> bytes:
+    """What a page ends with."""
+    state = api.TimelineState(status=status, as_of_ms=as_of_ms, lag_ms=lag_ms)
+    return message(_STATE, state.SerializeToString())

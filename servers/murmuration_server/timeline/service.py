@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple, TypeAlias
+
 from murmuration.internal.v1 import home_pb2 as internal
 from murmuration.v1 import timeline_pb2 as api
 from murmuration_server.cache.port import CacheStore
@@ -13,20 +15,30 @@ from murmuration_server.platform.metrics import Metrics
 from murmuration_server.platform.paging import page_size
 from murmuration_server.timeline import heads, present
 from murmuration_server.timeline.activity import Activity
-from murmuration_server.timeline.cursor import Cursors, Query
+from murmuration_server.timeline.cursor import Cursor, Cursors, Query
 from murmuration_server.timeline.home import HomePage, HomeReader
+from murmuration_server.timeline.kept_pages import Asked, KeptPages, Page
 from murmuration_server.timeline.pull_view import PullView
 from murmuration_server.timeline.watermark import Watermark
-from murmuration_server.tweets.client import TweetClient, TweetKind
+from murmuration_server.tweets.client import Counts, TweetClient, TweetKind
 from murmuration_server.users.client import UserClient
 
 DEFAULT_PAGE = 20
+Status: TypeAlias = api.TimelineState.Status.ValueType
+
+
+class _Seen(NamedTuple):
+    """`as_of_ms`: pushed posts are known up to the watermark, pulled ones up to the start of the view's refresh."""
+
+    view_too_old: bool
+    as_of_ms: int
 
 
 class TimelineService:
     def __init__(
         self,
         homes: HomeReader,
+        pages: KeptPages,
         cursors: Cursors,
         view: PullView,
         watermark: Watermark,
@@ -35,30 +47,53 @@ class TimelineService:
         metrics: Metrics,
         settings: TimelineSettings,
     ) -> None:
-        self._homes, self._cursors, self._view, self._watermark = homes, cursors, view, watermark
+        self._homes, self._pages, self._cursors = homes, pages, cursors
+        self._view, self._watermark = view, watermark
         self._tweets, self._users, self._metrics, self._settings = tweets, users, metrics, settings
         self._reads = {
             status: metrics.home_reads.labels(api.TimelineState.Status.Name(status))
             for status in (present.READY, present.REBUILDING, present.DEGRADED)
         }
 
+    def page_at_hand(self, call: Call, request: api.ListHomeTimelineRequest) -> bytes | None:
+        """What ListHomeTimeline answers, where that takes no waiting."""
+        asked = self._asked(call, request)
+        if request.page_token:
+            return None
+        seen = self._seen()
+        body = self._pages.at_hand(call, asked)
+        return None if body is None else self._answer(call, body, self._status(seen), seen)
+
     def ListHomeTimeline(self, call: Call, request: api.ListHomeTimelineRequest) -> bytes:
-        reader_id = call.actor()
+        asked = self._asked(call, request)
+        if request.page_token:
+            cursor = self._cursors.open(asked.query, request.page_token)
+            return self._read(call, asked, cursor)
+        seen = self._seen()
+        body = self._pages.read_again(call, asked)
+        if body is not None:
+            return self._answer(call, body, self._status(seen), seen)
+        return self._read(call, asked, self._homes.first(call), self._pages.begin(call))
+
+    def _asked(self, call: Call, request: api.ListHomeTimelineRequest) -> Asked:
         size = page_size(request.page_size, DEFAULT_PAGE, self._settings.max_page_size)
         if request.since_tweet_id < 0:
             raise InvalidField("since_tweet_id", "must be 0 or an id")
-        query = Query(reader_id, request.since_tweet_id, request.exclude_replies, request.exclude_reposts)
-        token = request.page_token
-        cursor = self._cursors.open(query, token) if token else self._homes.first(call)
-        # Before the page is read: what is seen then is at least as old as is said.
-        too_old, view_ms = self._view.is_too_old(), self._view.snapshot().started_ms
-        page = self._homes.read(call, query, cursor, size)
-        status = _status(page, too_old)
-        self._reads[status].inc()
-        self._metrics.home_scanned.observe(page.scanned)
-        return self._present(call, query, page, self._state(call, status, view_ms))
+        reader_id = call.actor()
+        return Asked(Query(reader_id, request.since_tweet_id, request.exclude_replies, request.exclude_reposts), size)
 
-    def _present(self, call: Call, query: Query, page: HomePage, state: api.TimelineState) -> bytes:
+    def _read(self, call: Call, asked: Asked, cursor: Cursor, keeping: Page | None = None) -> bytes:
+        seen = self._seen()
+        noting = call.noting(keeping.made_of) if keeping else call
+        page = self._homes.read(noting, asked.query, cursor, asked.size)
+        self._metrics.home_scanned.observe(page.scanned)
+        body = self._present(noting, asked.query, page)
+        status = self._status(seen, page)
+        if keeping and not page.partial and not page.rebuilding:
+            self._pages.keep(asked, keeping, body)
+        return self._answer(call, body, status, seen)
+
+    def _present(self, call: Call, query: Query, page: HomePage) -> bytes:
         shown = [present.shown_id(entry.candidate) for entry in page.entries]
         people = dict.fromkeys(entry.candidate.author_id for entry in page.entries)
         for entry in page.entries:
@@ -66,23 +101,32 @@ class TimelineService:
                 people[entry.candidate.subject_author_id] = None
         return present.home_page(
             page,
-            self._tweets.counts(call, shown) if shown else {},
+            self._counts(call, shown) if shown else {},
             self._tweets.reposted(call, query.reader_id, page.own, shown) if shown else frozenset(),
             self._users.records(call, list(people)) if shown else {},
             self._cursors.seal(query, page.next) if page.next else "",
-            state,
         )
 
-    def _state(self, call: Call, status: api.TimelineState.Status.ValueType, view_ms: int) -> api.TimelineState:
-        """Pushed posts are known up to the watermark, pulled ones up to the start of the view's refresh."""
-        as_of = min(self._watermark.last().until_ms, view_ms)
-        return present.timeline_state(status, as_of, max(0, call.runtime.now_ms() - as_of))
+    def _counts(self, call: Call, shown: list[int]) -> dict[int, Counts]:
+        counts = self._tweets.counts(call, shown)
+        if call.made_of is not None:
+            call.made_of.add_reading(lambda again: self._tweets.counts(again, shown), counts)
+        return counts
 
+    def _seen(self) -> _Seen:
+        """To be asked before a page is read: what is seen then is at least as old as is said."""
+        snapshot = self._view.snapshot()
+        return _Seen(self._view.is_too_old(), min(self._watermark.last().until_ms, snapshot.started_ms))
 
-def _status(page: HomePage, view_too_old: bool) -> api.TimelineState.Status.ValueType:
-    if page.partial and page.rebuilding:
-        return present.REBUILDING
-    return present.DEGRADED if page.partial or view_too_old else present.READY
+    def _answer(self, call: Call, body: bytes, status: Status, seen: _Seen) -> bytes:
+        self._reads[status].inc()
+        lag_ms = max(0, call.runtime.now_ms() - seen.as_of_ms)
+        return body + present.timeline_state(status, seen.as_of_ms, lag_ms)
+
+    def _status(self, seen: _Seen, page: HomePage | None = None) -> Status:
+        if page is not None and page.partial:
+            return present.REBUILDING if page.rebuilding else present.DEGRADED
+        return present.DEGRADED if seen.view_too_old else present.READY
 
 
 class HomeStateService:

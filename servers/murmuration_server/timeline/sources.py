@@ -94,7 +94,11 @@ class SourceFinder:
         first: int,
     ) -> None:
         def read(before_id: int, limit: int) -> list[Candidate]:
-            return self._homes.read(call, user_id, before_id, ids.from_id, limit)
+            bounds = user_id, before_id, ids.from_id, limit
+            rows = self._homes.read(call, *bounds)
+            if call.made_of is not None:
+                call.made_of.add_reading(lambda again: self._homes.read(again, *bounds), rows)
+            return rows
 
         found.iterators.append(paged(read, Reason.PUSHED, ids.before_id, first, self._settings.fetch))
         self._add_deeper(call, found, relations.floors, Reason.REBUILT, ids)

@@ -86,6 +86,9 @@ class SqliteHomeStore:
         found.sort(reverse=True)
         return found
 
+    def version(self, call: Call) -> object:  # noqa: ARG002
+        return self._db.version()
+
     def progress(self, call: Call, tweet_id: int, shard: int) -> int:  # noqa: ARG002
         row = self._db.read(
             lambda connection: connection.execute(
