@@ -3,7 +3,8 @@ serves: it knows of every change of what it has cached.
 
 A page is made of cached values (relations, own posts, records, counts, ...), whose changes this process notes; of rows
 of the stored home, which the worker writes: as long as the file is the same so are they, else they are read again; and
-of the view of PULL posts. All is asked before the page is read, so a change meanwhile is a change.
+of the view of PULL posts. All is asked before the page is read, so a change meanwhile is a change. What a writer that
+died or ran out of time has stored and not noted, the consumer of its event notes, as for the cache.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from murmuration_server.platform.runtime import Runtime
 from murmuration_server.timeline.cursor import Query
 from murmuration_server.timeline.pull_view import PullView
 from murmuration_server.timeline.store import HomeStore
-from murmuration_server.tweets.client import COUNT_SECONDS, Candidate
+from murmuration_server.tweets.client import Candidate
 
 KEPT_MS = 60_000
 """A page's cursor ages with it, and its walk goes back as far as it did when the page was made."""
@@ -32,13 +33,12 @@ class Asked(NamedTuple):
 
 @dataclass(slots=True)
 class Page:
-    """On its way, and kept. `changes`, `homes`, `view`, `read_at`: as of when it was known to be right."""
+    """On its way, and kept. `changes`, `homes`, `view`: as of when it was known to be right."""
 
     made_of: Ingredients
     changes: int
     homes: object
     view: Sequence[Candidate]
-    read_at: float
     made_ms: int
     body: bytes = b""
 
@@ -58,8 +58,7 @@ class KeptPages:
             return None
         now = call.runtime.now_ms()
         changes, homes = self._changes.count(), self._homes.version(call)
-        view, read_at = self._view.snapshot().newest_first, call.runtime.monotonic()
-        return Page(Ingredients(now + KEPT_MS), changes, homes, view, read_at, now)
+        return Page(Ingredients(now + KEPT_MS), changes, homes, self._view.snapshot().newest_first, now)
 
     def keep(self, asked: Asked, page: Page, body: bytes) -> None:
         if page.made_of.known:
@@ -75,20 +74,19 @@ class KeptPages:
         page = self._pages.get(asked)
         if page is None or not self._stands(call, page):
             return None
-        same = page.homes == self._homes.version(call)
-        return page.body if same and call.runtime.monotonic() - page.read_at < COUNT_SECONDS else None
+        return page.body if page.homes == self._homes.version(call) else None
 
     def read_again(self, call: Call, asked: Asked) -> bytes | None:
         """A page that is right, for certain."""
         page = self._pages.get(asked)
         if page is None or not self._stands(call, page):
             return None
-        homes, read_at = self._homes.version(call), call.runtime.monotonic()
+        # Before the rows are read: what is written meanwhile makes another version.
+        homes = self._homes.version(call)
         if not page.made_of.read_alike(call):
             return None
-        # What was read again was read after these were asked.
-        page.homes, page.read_at = homes, read_at
-        return page.body if self._changes.none_since(page.changes, page.made_of.cached) else None
+        page.homes = homes
+        return page.body
 
     def _stands(self, call: Call, page: Page) -> bool:
         """Whether its cached values, its view and its time are the same."""

@@ -20,7 +20,7 @@ from murmuration_server.timeline.home import HomePage, HomeReader
 from murmuration_server.timeline.kept_pages import Asked, KeptPages, Page
 from murmuration_server.timeline.pull_view import PullView
 from murmuration_server.timeline.watermark import Watermark
-from murmuration_server.tweets.client import Counts, TweetClient, TweetKind
+from murmuration_server.tweets.client import TweetClient, TweetKind
 from murmuration_server.users.client import UserClient
 
 DEFAULT_PAGE = 20
@@ -101,17 +101,11 @@ class TimelineService:
                 people[entry.candidate.subject_author_id] = None
         return present.home_page(
             page,
-            self._counts(call, shown) if shown else {},
+            self._tweets.counts(call, shown) if shown else {},
             self._tweets.reposted(call, query.reader_id, page.own, shown) if shown else frozenset(),
             self._users.records(call, list(people)) if shown else {},
             self._cursors.seal(query, page.next) if page.next else "",
         )
-
-    def _counts(self, call: Call, shown: list[int]) -> dict[int, Counts]:
-        counts = self._tweets.counts(call, shown)
-        if call.made_of is not None:
-            call.made_of.add_reading(lambda again: self._tweets.counts(again, shown), counts)
-        return counts
 
     def _seen(self) -> _Seen:
         """To be asked before a page is read: what is seen then is at least as old as is said."""

@@ -24,11 +24,10 @@ from murmuration_server.tweets.candidate import (
     encode_many,
     make_flags,
 )
-from murmuration_server.tweets.entries import COUNT_SECONDS, Counts, Recent, counts_kind, recent_kind, record_kind
+from murmuration_server.tweets.entries import Counts, Recent, counts_kind, recent_kind, record_kind
 from murmuration_server.tweets.record import TweetRecord
 
 __all__ = [
-    "COUNT_SECONDS",
     "SIZE",
     "Candidate",
     "Counts",

@@ -81,6 +81,9 @@ class TweetRepairService:
         self._store.restore(call, created)
         for author_id in {candidate.author_id for candidate in created}:
             self._cache.delete(call, self._reading.recent_kind, author_id)
+        # Their writer may have died, or run out of time, before he did so.
+        for subject_id in {candidate.subject_id for candidate in created if candidate.subject_id}:
+            self._cache.delete(call, self._reading.counts_kind, subject_id)
         return internal.RestoreUserTweetsResponse()
 
     def FinishDeletes(self, call: Call, request: internal.FinishDeletesRequest) -> internal.FinishDeletesResponse:
