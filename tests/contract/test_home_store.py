@@ -96,6 +96,20 @@ def test_a_reader_beside_the_writer_sees_what_is_written(
     assert ids(reader.read(call, READER, ALL, 0, 10)) == [1]
 
 
+def test_a_version_that_is_the_same_says_that_nothing_was_written(
+    store: HomeStore, open_reader: Callable[[], HomeStore], call: Call
+) -> None:
+    reader = open_reader()
+    seen = [reader.version(call)]
+    for number in (1, 2, 3):
+        store.write(call, [(READER, post(number))])
+        assert reader.version(call) not in seen
+        seen.append(reader.version(call))
+        assert ids(reader.read(call, READER, ALL, 0, 10))[0] == number
+    store.expire(call, 0, 10, 2)
+    assert reader.version(call) not in seen
+
+
 def test_what_is_old_goes_some_users_at_a_time(store: HomeStore, call: Call) -> None:
     store.write(
         call, [(user, post(n)) for user in (1, 2, 3) for n in (10, 20)], [Progress(10, 0, 5), Progress(20, 0, 5)]

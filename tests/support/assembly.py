@@ -206,7 +206,8 @@ class Assembly:
         self.tweet_store: Any = Breakable(ports.tweets)
         ports = replace(ports, graph=self.graph_store, tweets=self.tweet_store)
         owner = self.runtime.token(8).hex()
-        self.serving: Serving = build_serving(ports, self.settings, self.runtime, Metrics(), owner)
+        self.serving_metrics = Metrics()
+        self.serving: Serving = build_serving(ports, self.settings, self.runtime, self.serving_metrics, owner)
         self._serving_steps: dict[str, Step] = {name: step for name, step, _ in self.serving.steps}
         reception = Reception(self.runtime, Metrics(), self.settings.server, 4)
         self._server: grpc.Server = grpc_server(self.serving.public, self.settings.server, reception)

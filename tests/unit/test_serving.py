@@ -464,6 +464,27 @@ def test_a_stream_that_waits_for_its_next_message_lets_others_work(servicer: Ser
     wire.close()
 
 
+def test_what_is_at_hand_waits_for_nobodys_turn(servicer: Servicer) -> None:
+    wire = Wire(servicer, "over gRPC", ROOMY)
+    under_way, go_on = threading.Semaphore(0), threading.Event()
+
+    def wait(call: Call, request: Any) -> bytes:
+        under_way.release()
+        assert go_on.wait(PATIENCE_SECONDS)
+        return b""
+
+    servicer.answer = wait
+    wire.dispatcher.bind(USERS, servicer, {"GetUser": lambda call, request: b"at hand" if request.user_id else None})
+    at_hand = user_pb2.GetUserRequest(user_id=7).SerializeToString()
+    with ThreadPoolExecutor(THREADS) as callers:
+        waiting = [callers.submit(wire.send, b"") for _ in range(THREADS)]
+        assert all(under_way.acquire(timeout=PATIENCE_SECONDS) for _ in range(THREADS))
+        assert wire.send(at_hand) == b"at hand"
+        go_on.set()
+        assert [one.result() for one in waiting] == [b""] * THREADS
+    wire.close()
+
+
 def test_a_server_that_is_stopping_says_so(wire: Wire, servicer: Servicer) -> None:
     def answer(call: Call, request: Any) -> bytes:
         wire.dispatcher.drain()

@@ -390,3 +390,41 @@ def test_an_unwritable_folder_is_named(tmp_path: Path) -> None:
 
 def test_placeholders() -> None:
     assert [placeholders([]), placeholders([1]), placeholders([1, 2])] == ["", "?", "?, ?"]
+
+
+# Versions
+
+
+def test_a_version_lasts_until_somebody_commits(db: Database, path: Path, call: Call) -> None:
+    reader = Database(path, RUNTIME, MIGRATIONS, read_only=True)
+    before = reader.version()
+    reader.read(lambda connection: connection.execute("SELECT * FROM things").fetchall())
+    assert reader.version() == before == db.version()
+    db.write(call, add("one"))
+    after = reader.version()
+    assert after == db.version() != before
+    with pytest.raises(sqlite3.IntegrityError):
+        db.write(call, add("one"))
+    assert db.read(lambda connection: connection.execute("SELECT count(*) FROM things").fetchone()[0]) == 1
+    reader.close()
+    assert reader.version() != reader.version(), "of a file that is closed nothing is known"
+
+
+def test_a_version_is_another_after_a_checkpoint_and_a_commit(db: Database, path: Path, call: Call) -> None:
+    reader = Database(path, RUNTIME, MIGRATIONS, read_only=True)
+    seen = set()
+    for name in ("one", "two", "three"):
+        db.write(call, add(name))
+        seen.add(reader.version())
+        db._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    assert len(seen) == 3
+    reader.close()
+
+
+def test_a_version_in_memory_is_another_after_each_write(call: Call) -> None:
+    db = Database(None, RUNTIME, MIGRATIONS)
+    before = db.version()
+    assert db.version() == before
+    db.write(call, add("one"))
+    assert db.version() != before
+    db.close()
