@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 from unittest import mock
 
 import pytest
 
 from murmuration.v1 import timeline_pb2, tweet_pb2
 from murmuration_client import InternalError, NotFound
+from murmuration_server.timeline import present
 from tests.support.world import World
 
 READY = timeline_pb2.TimelineState.STATUS_READY
@@ -69,6 +71,13 @@ def test_an_own_post_is_there_at_once(kept: Kept) -> None:
 def test_a_deleted_post_is_gone_at_once(kept: Kept) -> None:
     kept.world.delete(kept.shown)
     assert kept.ids() == []
+
+
+def test_a_post_that_was_at_hand_when_the_page_was_made_goes_as_well(kept: Kept) -> None:
+    mine = kept.world.post(kept.reader)
+    assert kept.ids() == [mine, kept.shown]
+    kept.world.delete(kept.shown)
+    assert kept.ids() == [mine]
 
 
 def test_a_repost_goes_with_its_original(kept: Kept) -> None:
@@ -152,6 +161,7 @@ def test_pulled_posts_come_with_the_view(kept: Kept) -> None:
     kept.world.pass_time(1)
     newer = kept.world.post(kept.author)
     assert kept.ids() == [kept.shown]
+    kept.is_kept()
     kept.world.system.refresh_view()
     assert kept.ids() == [newer, kept.shown]
     kept.is_kept()
@@ -185,16 +195,56 @@ def test_what_leaves_the_horizon_leaves_the_page(make_world: Callable[..., World
 
 
 def test_who_reads_kept_pages_only_stays_active(make_world: Callable[..., World]) -> None:
-    world = make_world(4, timeline={"activity_touch_ms": 20_000, "view_max_age_ms": 10_000_000})
+    settings = {"activity_horizon_ms": 50_000, "activity_margin_ms": 10_000, "activity_touch_ms": 20_000}
+    world = make_world(4, timeline=settings)
     kept = Kept(world)
-    for _ in range(35):
-        world.pass_time(21)
+    for _ in range(4):
+        world.pass_time(13.6)
         kept.read()
         kept.is_kept()
     newer = world.post(kept.author)
     world.system.run_until_idle()
     assert kept.ids() == [newer, kept.shown]
     assert list(kept.read().items[0].reasons) == [timeline_pb2.INCLUSION_REASON_PUSHED], "he was taken for inactive"
+
+
+def test_what_is_changed_while_a_page_is_read_is_not_in_the_next_one(kept: Kept) -> None:
+    kept.world.system.flush_cache()
+    made = present.home_page
+
+    def then_delete(*arguments: Any) -> bytes:
+        page = made(*arguments)
+        kept.world.delete(kept.shown)
+        return page
+
+    with mock.patch.object(present, "home_page", then_delete):
+        assert kept.ids() == [kept.shown]
+    assert kept.ids() == []
+
+
+def test_what_is_delivered_while_a_page_is_read_is_in_the_next_one(kept: Kept) -> None:
+    kept.world.system.flush_cache()
+    newer, made = kept.world.post(kept.author), present.home_page
+
+    def then_deliver(*arguments: Any) -> bytes:
+        page = made(*arguments)
+        kept.world.system.run_until_idle()
+        # Whatever else may have been changed meanwhile is left out here.
+        kept.world.system.serving.cache.changes._last.clear()
+        return page
+
+    with mock.patch.object(present, "home_page", then_deliver):
+        assert kept.ids() == [kept.shown]
+    assert kept.ids() == [newer, kept.shown]
+
+
+def test_what_rests_on_a_source_that_says_nothing_of_changes_is_not_kept(kept: Kept) -> None:
+    for other in kept.world.users[2:]:
+        kept.world.block(other, kept.reader)
+    kept.read()
+    before = kept.made()
+    assert kept.ids() == [kept.shown], "more block him than an entry holds, so all are asked about"
+    assert kept.made() == before + 1
 
 
 def test_a_flush_of_the_cache_forgets_all_pages(kept: Kept) -> None:
