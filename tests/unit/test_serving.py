@@ -479,7 +479,7 @@ def test_what_is_at_hand_waits_for_nobodys_turn(servicer: Servicer) -> None:
     with ThreadPoolExecutor(THREADS) as callers:
         waiting = [callers.submit(wire.send, b"") for _ in range(THREADS)]
         assert all(under_way.acquire(timeout=PATIENCE_SECONDS) for _ in range(THREADS))
-        assert wire.send(at_hand) == b"at hand"
+        assert wire.send(at_hand, timeout=10.0) == b"at hand"
         go_on.set()
         assert [one.result() for one in waiting] == [b""] * THREADS
     wire.close()

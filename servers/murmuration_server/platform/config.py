@@ -142,7 +142,9 @@ class TimelineSettings(_Section):
     view_full_refresh_ms: int = Field(default=600_000, ge=1, description="the whole horizon is read again after this")
     view_merge_authors: int = Field(default=64, ge=1, description="more followed pull authors are found by scanning")
     cursor_age_ms: int = Field(default=DAY_MS, ge=1)
-    kept_pages: int = Field(default=2000, ge=0, description="first pages that a process keeps, if no other serves")
+    kept_pages: int = Field(
+        default=1000, ge=0, description="first pages kept, some 16 KiB each, where one process serves; 0: none"
+    )
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -41,6 +41,8 @@ class Page:
     view: Sequence[Candidate]
     made_ms: int
     body: bytes = b""
+    values: Sequence[tuple[str, int]] = ()
+    """The cached values that it is made of."""
 
 
 class KeptPages:
@@ -62,7 +64,8 @@ class KeptPages:
 
     def keep(self, asked: Asked, page: Page, body: bytes) -> None:
         if page.made_of.known:
-            page.body = body
+            page.body, page.values = body, tuple(page.made_of.cached)
+            page.made_of.cached.clear()  # A set takes twice as much.
             with self._lock:
                 self._pages.pop(asked, None)
                 self._pages[asked] = page
@@ -92,7 +95,7 @@ class KeptPages:
         """Whether its cached values, its view and its time are the same."""
         changes = self._changes.count()
         if changes != page.changes:
-            if not self._changes.none_since(page.changes, page.made_of.cached):
+            if not self._changes.none_since(page.changes, page.values):
                 return False
             page.changes = changes
         alike = page.view is self._view.snapshot().newest_first
