@@ -41,8 +41,10 @@ class Users:
             raise Unavailable("this process")
         return user_pb2.BatchGetUserRecordsResponse()
 
-    def ResolveHandles(self, call: Call, request: Any) -> user_pb2.ResolveHandlesResponse:
+    def ResolveHandles(self, call: Call, request: Any) -> Any:
         raise NotImplementedError
+
+    SampleUserIds = ResolveHandles
 
 
 @contextmanager

@@ -28,7 +28,8 @@ def test_a_new_node_takes_little_more_than_its_share(before: int) -> None:
 
 
 def test_shares_are_even() -> None:
-    owners = Counter(Ring(names(5)).owner(ring_id) for ring_id in IDS)
+    ring = Ring(names(5))
+    owners = Counter(ring.owner(ring_id) for ring_id in IDS)
     assert len(owners) == 5
     assert max(owners.values()) < 1.25 * len(IDS) / 5
 

@@ -41,7 +41,8 @@ def open_channel(target: str, settings: ServerSettings, *, retried: bool) -> grp
             ("grpc.keepalive_time_ms", KEEPALIVE_MS),
             ("grpc.keepalive_timeout_ms", KEEPALIVE_TIMEOUT_MS),
             ("grpc.initial_reconnect_backoff_ms", 100),
-            ("grpc.min_reconnect_backoff_ms", 100),
+            # How long one attempt to connect may take, whatever its name says.
+            ("grpc.min_reconnect_backoff_ms", 2000),
             ("grpc.max_reconnect_backoff_ms", MAX_RECONNECT_MS),
             ("grpc.dns_min_time_between_resolutions_ms", 1000),
             ("grpc.max_receive_message_length", settings.max_message_bytes),
