@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,17 +14,20 @@ from loadtest.demo.reference import Reference
 from loadtest.demo.system import DemoSystem
 from loadtest.texts import Texts
 from loadtest.workload import Zipf
+from murmuration.v1 import timeline_pb2
 from murmuration_client import Client
 
 # murmuration.v1.DeliveryMode
 PUSH: Any = 1
 PULL: Any = 2
+READY = timeline_pb2.TimelineState.STATUS_READY
 
 THREADS = 6
 PAGE_SIZE = 100
 POLL_SECONDS = 0.02
 SEEN_POLL_SECONDS = 0.01  # polling takes the cores that delivery needs
 DELIVERY_SECONDS = 120.0
+WHOLE_SECONDS = 30.0
 
 
 class TooSlow(Exception):
@@ -87,8 +90,25 @@ class World:
         self.reference.unfollowed(follower, followee)
 
     def home(self, reader: int) -> list[int]:
-        """Ids of the whole home, walked to its end."""
-        return [item.tweet.tweet_id for item in self.client.acting_as(reader).home(page_size=PAGE_SIZE)]
+        """Ids of the whole home, walked to its end. One that says of itself that a part is missing, as a busy system's
+        may, is no home to judge by: it is read again. Raises TooSlow."""
+        deadline = time.monotonic() + WHOLE_SECONDS
+        while True:
+            pages = list(self._pages(reader))
+            if all(page.state.status == READY for page in pages):
+                return [item.tweet.tweet_id for page in pages for item in page.items]
+            if time.monotonic() > deadline:
+                raise TooSlow(f"A home is shown only in part, again and again, for {WHOLE_SECONDS:g} s.")
+            time.sleep(POLL_SECONDS)
+
+    def _pages(self, reader: int) -> Iterator[timeline_pb2.ListHomeTimelineResponse]:
+        actor, token = self.client.acting_as(reader), ""
+        while True:
+            page = actor.home_page(PAGE_SIZE, token)
+            yield page
+            token = page.next_page_token
+            if not token:
+                return
 
     def homes(self, readers: Iterable[int]) -> Iterable[tuple[int, list[int]]]:
         """(reader, his home), read by several threads, as they come in order."""
