@@ -296,6 +296,16 @@ def test_a_call_that_is_over_is_refused(wire: Wire) -> None:
     assert wire.refusal(timeout=-1.0).code is grpc.StatusCode.DEADLINE_EXCEEDED
 
 
+def test_time_that_is_over_elsewhere_is_the_same_error_here(wire: Wire, servicer: Servicer) -> None:
+    """A page whose budget is used up in another service is short, and no error."""
+
+    def answer(call: Call, request: Any) -> None:
+        raise errors.DeadlineExceeded
+
+    servicer.answer = answer
+    assert isinstance(wire.refusal(), errors.DeadlineExceeded)
+
+
 @pytest.mark.parametrize("timeout", [0.0, -1.0])
 def test_a_call_that_is_over_is_not_made(servicer: Servicer, timeout: float) -> None:
     """gRPC may still make it, with some milliseconds on top."""

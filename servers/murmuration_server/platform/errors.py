@@ -83,9 +83,12 @@ def _pack(message: Message) -> any_pb2.Any:
 
 
 def from_rpc(error: grpc.RpcError) -> MurmurationError:
-    """What another service answered, as the error it raised there."""
+    """What another service answered, as the error it raised there. A deadline that has passed is `DeadlineExceeded`
+    wherever it passed: whoever has a budget for a part of his call goes on without that part."""
     code: grpc.StatusCode = error.code()
     message: str = error.details() or code.name
+    if code is grpc.StatusCode.DEADLINE_EXCEEDED:
+        return DeadlineExceeded(message)
     # A server that does not know the method is older than its caller: it will be newer soon.
     unknown = code is grpc.StatusCode.UNIMPLEMENTED
     default = ErrorReason.ERROR_REASON_UNAVAILABLE if unknown else ErrorReason.ERROR_REASON_INTERNAL
@@ -229,8 +232,8 @@ class StoreFault(MurmurationError):
 
 
 class DeadlineExceeded(MurmurationError):
-    def __init__(self) -> None:
-        super().__init__(ErrorReason.ERROR_REASON_DEADLINE_EXCEEDED, "The call's deadline has passed.")
+    def __init__(self, message: str = "The call's deadline has passed.") -> None:
+        super().__init__(ErrorReason.ERROR_REASON_DEADLINE_EXCEEDED, message)
 
 
 class Internal(MurmurationError):
