@@ -41,6 +41,7 @@ NOT_RUN = {
     "make bench ARGS='--quick'": "takes a minute; tests/benchmarks runs one of its measurements",
     "make bench ARGS='--profile home-reads'": "a profiler may not be allowed to look at processes",
     "make results": "changes the tree; tests/benchmarks checks that it would change nothing",
+    ".venv/bin/python -m tests.releases.keep 0.1.0": "starts real servers, and changes the tree",
     "make generate": "changes the tree; `make lint` checks that it would change nothing",
     "make constraints": "asks a package registry",
     "murmur --install-completion": "changes the user's shell; tests/unit/test_completion.py asks for the scripts",
