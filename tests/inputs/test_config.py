@@ -95,3 +95,18 @@ def test_a_variable_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("MURMURATION_FANOUT__PAGE_SIZE", "6")
     settings = load(path)
     assert (settings.fanout.page_size, settings.fanout.batch) == (6, 7)
+
+
+@pytest.mark.parametrize("table_first", [True, False])
+def test_a_table_as_json_hides_none_of_its_keys(monkeypatch: pytest.MonkeyPatch, table_first: bool) -> None:
+    """Kafka's password comes as a variable of its own, from a Secret."""
+    said = [
+        ("MURMURATION_KAFKA__PROPERTIES", '{"linger.ms": "5", "sasl.username": "somebody"}'),
+        ("MURMURATION_KAFKA__PROPERTIES__SASL.USERNAME", "murmuration"),
+        ("MURMURATION_KAFKA", '{"partitions": 3, "properties": {"debug": "broker"}}'),
+    ]
+    for name, value in said if table_first else reversed(said):
+        monkeypatch.setenv(name, value)
+    kafka = load().kafka
+    assert kafka.partitions == 3
+    assert kafka.properties == {"linger.ms": "5", "sasl.username": "murmuration", "debug": "broker"}
