@@ -11,9 +11,10 @@ from typing import Any, TypeVar
 
 import pytest
 from confluent_kafka import Consumer as KafkaConsumer
-from confluent_kafka import TopicPartition
+from confluent_kafka import KafkaError, Message, TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource
 
+from murmuration_server.eventlog.kafka import member
 from murmuration_server.eventlog.kafka.log import KafkaEventLog
 from murmuration_server.eventlog.port import Consumer, NewRecord, Record, RelayPosition
 from murmuration_server.platform.call import Call
@@ -226,6 +227,7 @@ def test_a_late_commit_of_a_member_that_was_given_up_moves_nothing(opened: Opene
 
 _DIES = """
 import sys
+from murmuration_server.eventlog.kafka import member
 from murmuration_server.eventlog.kafka.log import KafkaEventLog
 from murmuration_server.platform.call import Call
 from murmuration_server.platform.config import KafkaSettings
@@ -241,6 +243,22 @@ while True:
     log.append(Call.background(runtime), [], consumed=("group", records))
     done += len(records)
 """
+
+
+class InterruptedConsumer(KafkaConsumer):
+    """A real one. Each list of records that it hands over has an error in front, as when a coordinator moves."""
+
+    def consume(self, *arguments: Any) -> list[Message]:
+        messages = super().consume(*arguments)
+        return [Message(error=KafkaError(KafkaError.COORDINATOR_NOT_AVAILABLE)), *messages] if messages else []
+
+
+def test_records_behind_an_error_are_not_lost(opened: Opened, call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(member, "Consumer", InterruptedConsumer)
+    log, work = opened(partitions=1), Work()
+    send(log, call, 0, 200)
+    work.until(call, lambda: 199 in work.seen(), (log, log.consumer("group", ["topic"])))
+    assert work.seen() == set(range(200))
 
 
 def test_a_member_killed_in_the_middle_of_a_batch(opened: Opened, place: Place, call: Call) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import islice
 
 from confluent_kafka import OFFSET_INVALID, Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -112,12 +112,8 @@ class Member:
     def _fetch(self, consumer: Consumer, room: int, wait: float) -> None:
         """Up to `room` records; waits for the first of them only."""
         first = consumer.poll(wait)
-        if first is None:
-            return
-        self._take(first)
-        if room > 1:
-            for message in consumer.consume(room - 1, 0):
-                self._take(message)
+        if first is not None:
+            self._take([first, *(consumer.consume(room - 1, 0) if room > 1 else ())])
 
     def _pause_the_full(self, consumer: Consumer, limit: int) -> None:
         """What was fetched and does not get done is bounded, and keeps no other partition waiting."""
@@ -129,10 +125,18 @@ class Member:
                 consumer.resume([self._named(place)])
                 self._paused.discard(place)
 
-    def _take(self, message: Message) -> None:
-        error = message.error()
-        if error is not None:
-            raise unavailable(error)
+    def _take(self, messages: Iterable[Message]) -> None:
+        """An error may stand between records. The library brings those behind it no second time."""
+        failed: KafkaError | None = None
+        for message in messages:
+            error = message.error()
+            if error is None:
+                self._keep(message)
+            failed = failed or error
+        if failed is not None:
+            raise unavailable(failed)
+
+    def _keep(self, message: Message) -> None:
         self._broken = False
         place = self._places.get((message.topic(), message.partition()))
         if place is None:
@@ -181,7 +185,7 @@ class Member:
                     raise Unavailable("the log (a commit got no answer in time)")
                 message = self._consumer.poll(min(left, ANSWER_SECONDS))
                 if message is not None:
-                    self._take(message)
+                    self._take([message])
         except KafkaException as error:
             raise unavailable(error) from error
         failed = self._answer[0]
