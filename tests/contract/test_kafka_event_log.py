@@ -14,7 +14,7 @@ from confluent_kafka import Consumer as KafkaConsumer
 from confluent_kafka import KafkaError, Message, TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource
 
-from murmuration_server.eventlog.kafka import member
+from murmuration_server.eventlog.kafka import member as members_module
 from murmuration_server.eventlog.kafka.log import KafkaEventLog
 from murmuration_server.eventlog.port import Consumer, NewRecord, Record, RelayPosition
 from murmuration_server.platform.call import Call
@@ -227,7 +227,6 @@ def test_a_late_commit_of_a_member_that_was_given_up_moves_nothing(opened: Opene
 
 _DIES = """
 import sys
-from murmuration_server.eventlog.kafka import member
 from murmuration_server.eventlog.kafka.log import KafkaEventLog
 from murmuration_server.platform.call import Call
 from murmuration_server.platform.config import KafkaSettings
@@ -245,6 +244,16 @@ while True:
 """
 
 
+def test_what_a_relay_stores_late_takes_nothing_back(opened: Opened, call: Call) -> None:
+    """It stood still while another went on."""
+    log = opened()
+    further, late = RelayPosition("source", 3, ((3, 20), (4, 5))), RelayPosition("source", 3, ((3, 10), (4, 7)))
+    for position in (further, late, RelayPosition("source", 2, ((2, 30),))):
+        log.append(call, [], relayed=position)
+    assert log.relay_position(call, "source") == RelayPosition("source", 3, ((3, 20), (4, 7)))
+    assert opened().relay_position(call, "source") == RelayPosition("source", 3, ((3, 20), (4, 7)))
+
+
 class InterruptedConsumer(KafkaConsumer):
     """A real one. Each list of records that it hands over has an error in front, as when a coordinator moves."""
 
@@ -254,7 +263,7 @@ class InterruptedConsumer(KafkaConsumer):
 
 
 def test_records_behind_an_error_are_not_lost(opened: Opened, call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(member, "Consumer", InterruptedConsumer)
+    monkeypatch.setattr(members_module, "Consumer", InterruptedConsumer)
     log, work = opened(partitions=1), Work()
     send(log, call, 0, 200)
     work.until(call, lambda: 199 in work.seen(), (log, log.consumer("group", ["topic"])))
@@ -354,6 +363,52 @@ def test_a_broker_that_is_gone_says_so_in_time_and_loses_nothing(own_broker: Kaf
     work.until(call, lambda: work.seen() >= set(range(acked)), (log, consumer))
     print(f"\nall was handled {runtime.monotonic() - began:.1f} s after the broker came back")
     work.check_order()
+
+
+_MEASURES = """
+import sys
+from murmuration_server.eventlog.kafka.log import KafkaEventLog
+from murmuration_server.platform.call import Call
+from murmuration_server.platform.config import KafkaSettings
+from murmuration_server.platform.errors import MurmurationError
+from murmuration_server.platform.runtime import ThreadRuntime
+runtime = ThreadRuntime()
+log = KafkaEventLog(KafkaSettings.model_validate_json(sys.argv[1]), runtime)
+for _ in sys.stdin:
+    answers = 0
+    while answers < 20:
+        try:
+            answers += bool(log.backlog(Call.background(runtime, 2.0)))
+        except MurmurationError:
+            pass
+    print("measured", flush=True)
+"""
+BROKER_DIES = 4
+
+
+@pytest.mark.timeout(300)
+def test_measuring_outlives_brokers(own_broker: Kafka, place: Place, call: Call) -> None:
+    """The library has requests that end the process where a connection breaks at the wrong moment."""
+    log, groups = log_on(own_broker, place), [f"group-{number}" for number in range(6)]
+    for number, group in enumerate(groups):
+        consumer = log.consumer(group, ["topic"])
+        send(log, call, number, 1)
+        answered(call, lambda consumer=consumer: consumer.poll(call, 10, 0.1))
+    settings = KafkaSettings(bootstrap_servers=own_broker.address).model_dump_json()
+    with subprocess.Popen(
+        [sys.executable, "-c", _MEASURES, settings], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        for _ in range(BROKER_DIES):
+            print("go on", file=process.stdin, flush=True)
+            assert process.stdout.readline() == "measured\n"
+            print("go on", file=process.stdin, flush=True)
+            own_broker.kill()
+            own_broker.start()
+            assert process.stdout.readline() == "measured\n"
+        process.stdin.close()
+        assert process.wait(WAIT_SECONDS) == 0
 
 
 def test_writers_do_not_all_wait_for_a_broker_that_is_silent(own_broker: Kafka, place: Place, call: Call) -> None:

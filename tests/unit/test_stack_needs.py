@@ -46,6 +46,12 @@ def test_all_that_is_missing_is_named_with_what_brings_it(tmp_path: Path, module
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_cannot_be_installed_is_left_out_aloud(tmp_path: Path) -> None:
+    done = stack(tmp_path, jars=tmp_path, module="tools.stack.needs")
+    assert done.returncode == 1
+    assert done.stdout.startswith("SKIPPED: nothing is tested on real servers. java is not installed: ")
+
+
 def test_another_java_is_named_with_its_version(tmp_path: Path) -> None:
     for name in ("mvn", "memcached", "setpriv"):
         program(tmp_path, name)

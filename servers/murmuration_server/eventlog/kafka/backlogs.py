@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException
-from confluent_kafka.admin import AdminClient
-
-from murmuration_server.eventlog.kafka.clients import Clients, Place, unavailable
+from murmuration_server.eventlog.kafka.clients import Place
+from murmuration_server.eventlog.kafka.committed import Committed
 from murmuration_server.eventlog.kafka.reader import Reader
 from murmuration_server.eventlog.port import Backlog
 from murmuration_server.platform.call import Call
@@ -18,14 +16,14 @@ _Spot = tuple[str, int, int]
 class Backlogs:
     """A record that comes next and was looked at is not fetched again: what lies at an offset never changes."""
 
-    def __init__(self, clients: Clients, admin: AdminClient, reader: Reader, runtime: Runtime) -> None:
-        self._clients, self._admin, self._reader = clients, admin, reader
+    def __init__(self, committed: Committed, reader: Reader, runtime: Runtime) -> None:
+        self._committed, self._reader = committed, reader
         self._lock = runtime.lock()
         self._origins: dict[_Spot, int] = {}
 
     def measure(self, call: Call) -> list[Backlog]:
         with self._lock:
-            committed = self._committed(call)
+            committed = self._committed.read(call)
             ends = self._reader.ends(call, sorted({place for _, place in committed}))
             waiting = {(group, place): at for (group, place), at in committed.items() if at < ends[place]}
             self._look(call, {(*place, at) for (_, place), at in waiting.items()}, ends)
@@ -36,32 +34,6 @@ class Backlogs:
             origins = [self._origins[spot] for place, at in ours.items() if (spot := (*place, at)) in self._origins]
             rows.append(Backlog(group, topic, records, min(origins, default=None)))
         return rows
-
-    def _committed(self, call: Call) -> dict[tuple[str, Place], int]:
-        """By group and place."""
-        seconds = self._clients.seconds(call)
-        try:
-            listed = self._admin.list_consumer_groups(request_timeout=seconds).result(seconds)
-            if listed.errors:
-                # A broker that is silent may have groups: without them delivery would look further than it is.
-                raise KafkaException(listed.errors[0])
-            names = [group.group_id for group in listed.valid if self._clients.is_ours(group.group_id)]
-            asked = {
-                name: self._admin.list_consumer_group_offsets(
-                    [ConsumerGroupTopicPartitions(name)], request_timeout=seconds
-                )[name]
-                for name in names
-            }
-            committed = {}
-            for name, future in asked.items():
-                for at in future.result(seconds).topic_partitions:
-                    if at.error is not None:
-                        raise KafkaException(at.error)
-                    if at.offset >= 0 and self._clients.is_ours(at.topic):
-                        committed[self._clients.ours(name), (self._clients.ours(at.topic), at.partition)] = at.offset
-            return committed
-        except (KafkaException, TimeoutError) as error:
-            raise unavailable(error) from error
 
     def _look(self, call: Call, spots: set[_Spot], ends: dict[Place, int]) -> None:
         """Finds the origins of the records there, and forgets the others'."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from murmuration_server.eventlog.kafka.appender import Appender, Sending
 from murmuration_server.eventlog.kafka.backlogs import Backlogs
 from murmuration_server.eventlog.kafka.clients import Clients, encode
+from murmuration_server.eventlog.kafka.committed import Committed
 from murmuration_server.eventlog.kafka.member import Member
 from murmuration_server.eventlog.kafka.positions import Positions
 from murmuration_server.eventlog.kafka.reader import Reader
@@ -28,7 +29,8 @@ class KafkaEventLog:
         self._appender = Appender(self._clients, runtime)
         self._reader = Reader(self._clients, admin, runtime)
         self._positions = Positions(self._clients, self._topics, self._appender, self._reader, runtime)
-        self._backlogs = Backlogs(self._clients, admin, self._reader, runtime)
+        self._committed = Committed(self._clients, admin)
+        self._backlogs = Backlogs(self._committed, self._reader, runtime)
         self._members: list[Member] = []
 
     def ensure_topics(self, call: Call, topics: Sequence[str]) -> None:
@@ -76,6 +78,7 @@ class KafkaEventLog:
         for member in self._members:
             member.close()
         self._appender.close()
+        self._committed.close()
         self._reader.close()
 
     def _sendings(self, call: Call, records: Sequence[NewRecord]) -> list[Sending]:

@@ -85,12 +85,18 @@ class Positions:
         while self._next < end:
             records = self._reader.read(call, {_PLACE: (self._next, end)}, PAGE)[_PLACE]
             for record in records:
-                name, open_from, tails = json.loads(record.value)
-                known = self._known.get(name)
-                # A relay that was paused while another went on may store late what was true before.
-                if known is None or open_from >= known.open_from:
-                    self._known[name] = RelayPosition(name, open_from, tuple((bucket, at) for bucket, at in tails))
+                stored = json.loads(record.value)
+                self._known[stored[0]] = _further(self._known.get(stored[0]), *stored)
             self._next = records[-1].offset + 1 if len(records) == PAGE else end
+
+
+def _further(known: RelayPosition | None, source: str, open_from: int, tails: list[tuple[int, int]]) -> RelayPosition:
+    """What is true after this was stored: a relay that was paused while another went on stores late what was true
+    before."""
+    if known is not None and open_from < known.open_from:
+        return known
+    reached = dict(known.tails) if known is not None and open_from == known.open_from else {}
+    return RelayPosition(source, open_from, tuple((bucket, max(at, reached.get(bucket, 0))) for bucket, at in tails))
 
 
 def _silent() -> Unavailable:
