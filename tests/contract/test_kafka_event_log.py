@@ -400,15 +400,18 @@ def test_measuring_outlives_brokers(own_broker: Kafka, place: Place, call: Call)
     ) as process:
         assert process.stdin is not None
         assert process.stdout is not None
-        for _ in range(BROKER_DIES):
-            print("go on", file=process.stdin, flush=True)
-            assert process.stdout.readline() == "measured\n"
-            print("go on", file=process.stdin, flush=True)
-            own_broker.kill()
-            own_broker.start()
-            assert process.stdout.readline() == "measured\n"
-        process.stdin.close()
-        assert process.wait(WAIT_SECONDS) == 0
+        try:
+            for _ in range(BROKER_DIES):
+                print("go on", file=process.stdin, flush=True)
+                assert process.stdout.readline() == "measured\n"
+                print("go on", file=process.stdin, flush=True)
+                own_broker.kill()
+                own_broker.start()
+                assert process.stdout.readline() == "measured\n"
+            process.stdin.close()
+            assert process.wait(WAIT_SECONDS) == 0
+        finally:
+            process.kill()
 
 
 def test_writers_do_not_all_wait_for_a_broker_that_is_silent(own_broker: Kafka, place: Place, call: Call) -> None:
