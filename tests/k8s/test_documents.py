@@ -94,6 +94,10 @@ def test_named_objects_are_there(page: Path) -> None:
         for word in line.arguments:
             named = _OBJECT.fullmatch(word)
             assert named is None or (named[1], named[2]) in there, word
+        labels = [{*deployment["metadata"]["labels"].items()} for deployment in of_kind(render(PROD), "Deployment")]
+        for selector in line.option("--selector"):
+            key, _, value = selector.partition("=")
+            assert any((key, value) in found for found in labels), selector
         if line.arguments[2:3] == ["exec"] and not _OBJECT.fullmatch(line.arguments[3]):
             assert ("pod", line.arguments[3]) in there, line
 

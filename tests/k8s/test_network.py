@@ -3,12 +3,14 @@ more nor less."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from itertools import product
 
 import pytest
 
 from murmuration_server.roles.parts import ALL, GATEWAY, ROLES, callees
+from tests.docs.pages import ROOT
 from tests.k8s.network import EGRESS, INGRESS, Actor, Policies, Port, Way
 from tests.k8s.rendering import DEMO, DEV, PROD, Object, of_kind, one, pods, render
 
@@ -37,6 +39,7 @@ BY_OPERATORS = [
     Actor("kafka-controller", STORES, {"strimzi.io/cluster": "kafka", "strimzi.io/broker-role": "false"}),
     Actor("scylla-operator", "scylla-operator"),
 ]
+_ARROW = re.compile(r"(\w+) -> (\w+(?:, \w+)*)")
 WITH = {DEV: [DEV, DEMO], PROD: [PROD]}
 
 
@@ -83,6 +86,14 @@ def differences(overlay: str, objects: list[Object]) -> dict[str, set[Way]]:
 @pytest.mark.parametrize("overlay", [DEV, PROD])
 def test_exactly_what_roles_call_is_let_through(overlay: str) -> None:
     assert differences(overlay, objects_of(overlay)) == {EGRESS: set(), INGRESS: set()}
+
+
+def test_the_arrows_of_the_architecture_are_these_calls() -> None:
+    drawn = _ARROW.findall((ROOT / "ARCHITECTURE.md").read_text("utf-8").partition("### On the distributed engine")[2])
+    assert drawn.pop(0) == ("callers", GATEWAY)
+    assert {role: set(called.split(", ")) for role, called in drawn} == {
+        role: set(callees(role)) for role in ONE_ROLE if any(callees(role))
+    }
 
 
 @pytest.mark.parametrize("overlay", [DEV, PROD])
