@@ -1,25 +1,28 @@
-"""`python -m benchmarks`: measures, prints a table, writes benchmarks/results/latest.json."""
+"""`python -m benchmarks`: measures, prints a table, writes the rows into benchmarks/results."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import sys
+import textwrap
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import machine, results, table
+from benchmarks import results, table
 from benchmarks.bench import Bench
 from benchmarks.failures import BenchFailed
-from benchmarks.goals import GOALS
 from benchmarks.profile import FOLDER
-from benchmarks.registry import chosen
+from benchmarks.registry import EMBEDDED, STACK, SUITES, Suite
 from benchmarks.rounds import LEAST
 from loadtest.system import SystemFailed
 from murmuration_client import MurmurationError
+from tools.stack.command import refusal
+from tools.stack.process import Missing, ServerFailed
 
+COLUMNS = 100
 BUSY = 0.5
 """Of the cores: with a higher load average before a measurement, somebody else uses the machine. What the measurement
 before has left in it counts too, so this is a hint and no more."""
@@ -32,6 +35,9 @@ commit and on which machine it was measured.
   python -m benchmarks --only home-reads      one row, and those that are measured with it
   python -m benchmarks --profile home-reads   flame graphs of both processes while they are measured
   python -m benchmarks --quick --json         seconds instead of minutes: shows that it runs; the file stays as it is
+  python -m benchmarks --stack                the roles on real Cassandra, Kafka and Memcached: at most 30 minutes
+
+{rows}
 """
 
 
@@ -39,30 +45,42 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         prog="python -m benchmarks",
         description=__doc__,
-        epilog=EPILOG,
+        epilog=EPILOG.format(rows="\n\n".join(map(_listed, ("", "--stack "), SUITES))),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    names = [goal.name for goal in GOALS]
-    made.add_argument("--only", action="append", choices=names, metavar="ROW", help="a row: " + ", ".join(names))
+    made.add_argument("--stack", action="store_true", help="on real servers of this machine, each role a process")
+    made.add_argument("--only", action="append", metavar="ROW", help="a row; may be given more than once")
     made.add_argument("--rounds", type=int, default=None, help=f"how many (default {LEAST}; 2 with --quick)")
     made.add_argument("--quick", action="store_true", help="small sizes, and nothing written")
     made.add_argument("--json", action="store_true", help="the rows as JSON instead of the table")
-    made.add_argument("--out", type=Path, default=None, help=f"the file of rows (default {results.LATEST.name})")
-    made.add_argument(
-        "--profile", choices=names, metavar="ROW", help=f"measure this row under py-spy; flame graphs in {FOLDER.name}/"
-    )
+    made.add_argument("--out", type=Path, default=None, help="the file of rows, instead of the suite's own")
+    made.add_argument("--profile", metavar="ROW", help=f"measure this row under py-spy; flame graphs in {FOLDER.name}/")
     made.add_argument("--quiet", action="store_true", help="no progress on stderr")
     return made
 
 
+def _listed(option: str, suite: Suite) -> str:
+    return textwrap.fill(
+        f"{option}--only {', '.join(suite.names)}", COLUMNS, subsequent_indent="  ", break_on_hyphens=False
+    )
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    options = parser().parse_args(arguments)
+    parsed = parser()
+    options = parsed.parse_args(arguments)
+    suite = STACK if options.stack else EMBEDDED
+    names = [options.profile] if options.profile else options.only or []
+    if unknown := set(names) - set(suite.names):
+        parsed.error(f"there is no row {', '.join(sorted(unknown))} here; there are {', '.join(suite.names)}")
+    if options.stack and (lacks := refusal()):
+        print(lacks, file=sys.stderr)
+        return 1
     # Figures under a profiler are not those of the system.
-    out = options.out or (None if options.quick or options.profile else results.LATEST)
+    out = options.out or (None if options.quick or options.profile else suite.file)
     began = time.monotonic()
     try:
-        documents = _measure(options, out)
-    except (BenchFailed, SystemFailed, MurmurationError) as error:
+        documents = _measure(suite, names, options, out)
+    except (BenchFailed, SystemFailed, Missing, ServerFailed, MurmurationError) as error:
         kept = f" Rows measured before it stand in {out}." if out else ""
         print(f"benchmarks: {error}{kept}", file=sys.stderr)
         return 1
@@ -71,23 +89,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _measure(options: argparse.Namespace, out: Path | None) -> list[dict[str, Any]]:
+def _measure(suite: Suite, names: Sequence[str], options: argparse.Namespace, out: Path | None) -> list[dict[str, Any]]:
     """The rows in the order of the goals; each is in the file as soon as it is measured."""
     rounds = options.rounds or (2 if options.quick else LEAST)
     profiles = FOLDER / options.profile if options.profile else None
     documents: list[dict[str, Any]] = []
     with Bench(rounds, quick=options.quick, quiet=options.quiet, profiles=profiles) as bench:
-        for measurement in chosen([options.profile] if options.profile else options.only):
+        for measurement in suite.chosen(names):
             bench.say(", ".join(measurement.NAMES))
-            facts = machine.facts()
+            facts = suite.facts()
             if facts["load_average_before"] > facts["cores"] * BUSY:
                 bench.say(f"load average {facts['load_average_before']}: others use this machine, and times show it")
             new = [row.document(facts) for row in measurement.measure(bench)]
             documents += new
             if out is not None:
                 results.merge(out, new)
-    order = [goal.name for goal in GOALS]
-    return sorted(documents, key=lambda row: order.index(row["name"]))
+    return results.in_order(documents)
 
 
 if __name__ == "__main__":

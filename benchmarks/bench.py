@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import random
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
+from benchmarks.deployed import Deployed
 from benchmarks.load import Generator
 from benchmarks.profile import recorded
 from benchmarks.rounds import interleave
-from benchmarks.system import Murmurd
+from benchmarks.system import Measured, Murmurd
+from tools.stack.stack import Stack
 
 T = TypeVar("T")
 
@@ -28,6 +31,7 @@ class Bench:
         self.generator = self._closing.enter_context(Generator())
         self._began = time.monotonic()
         self._profiles = profiles
+        self._stack: Stack | None = None
 
     def __enter__(self) -> Bench:
         return self
@@ -59,13 +63,33 @@ class Bench:
         with Murmurd(settings) as system:
             yield system
 
+    def stack(self) -> Stack:
+        """Real servers, begun once for all that are measured on them: what one measurement leaves, the next one finds.
+        Raises `ServerFailed`, `Missing`."""
+        if self._stack is None:
+            folder = Path(self._closing.enter_context(tempfile.TemporaryDirectory(prefix="murmuration-bench-")))
+            self._stack = Stack(folder, say=self.say)
+            self._closing.callback(self._stack.stop, kill=True)
+            self._stack.start()
+        return self._stack
+
     @contextmanager
-    def measuring(self, system: Murmurd) -> Iterator[None]:
+    def deployed(
+        self, counts: Mapping[str, int] | None = None, settings: Mapping[str, str] | None = None
+    ) -> Iterator[Deployed]:
+        """Processes of all roles on the stack, one of each unless `counts` says more; stopped afterwards."""
+        stack = self.stack()
+        self.say("starting the roles")
+        with Deployed(stack, counts or {}, settings or {}) as system:
+            yield system
+
+    @contextmanager
+    def measuring(self, system: Measured) -> Iterator[None]:
         """Around the rounds of a measurement: what is profiled, where profiles are wanted."""
         if self._profiles is None:
             yield
             return
-        with recorded({"serving": system.serving_pid, "worker": system.worker_pid}, self._profiles) as files:
+        with recorded(system.pids(), self._profiles) as files:
             yield
         for file in files:
             self.say(f"profile: {file}")

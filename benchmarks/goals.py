@@ -1,4 +1,5 @@
-"""What is to be reached: one goal for each figure, in the order in which they are shown."""
+"""What is to be reached: one goal for each figure, in the order in which they are shown. Names are unique over all
+suites."""
 
 from __future__ import annotations
 
@@ -52,4 +53,33 @@ GOALS = (
     Goal("start", "`murmurd up`, from start to ready", SECONDS, 1.5, 1.0),
     Goal("client-import", "import time of the client", SECONDS, 0.3, 0.2),
 )
-BY_NAME = {goal.name: goal for goal in GOALS}
+
+STACK_GOALS = (
+    Goal(
+        "stack-deliveries",
+        "deliveries/s on CQL, log to rows and heads, beside the best raw loop on the same node",
+        RATIO,
+        0.7,
+        0.9,
+        more_is_better=True,
+    ),
+    Goal("stack-deliveries-one-by-one", "the same beside one row at a time", RATIO, 6, 10, more_is_better=True),
+    Goal(
+        "stack-home-reads",
+        "home reads/s of one timeline process, with Memcached hits, beside a bare grpcio server with the same bytes",
+        RATIO,
+        0.6,
+        0.75,
+        more_is_better=True,
+    ),
+    Goal("stack-two-timelines", "two timeline processes beside two bare ones", RATIO, 0.75, 0.9, more_is_better=True),
+    Goal("stack-rebuild-cached", "rebuild of a home with 1,000 followees, recent posts cached", SECONDS, 0.3, 0.15),
+    Goal("stack-rebuild-cold", "the same, nothing cached", SECONDS, 1.5, 0.8),
+    Goal("stack-visible-half-load", "post to visible through Kafka, p99, at half load", SECONDS, 2.0, 0.5),
+    Goal("stack-posts-without-log", "posts/s acked while Kafka is down beside with it", RATIO, 0.9, 1.0, True),
+    Goal("stack-recovery-role", "until all works after a kill, the slowest role", SECONDS, 10.0, 3.0),
+    Goal("stack-recovery-cache", "the same, a cache node", SECONDS, 5.0, 1.0),
+    Goal("stack-recovery-database", "the same, the database", SECONDS, 60.0, 30.0),
+    Goal("stack-recovery-log", "the same, the log", SECONDS, 60.0, 30.0),
+)
+BY_NAME = {goal.name: goal for goal in (*GOALS, *STACK_GOALS)}

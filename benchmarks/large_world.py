@@ -6,11 +6,12 @@ the workload model.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from benchmarks.bench import Bench
-from benchmarks.people import People, handles, ids_of, import_users, settle
-from benchmarks.system import Murmurd
+from benchmarks.people import People, handles, import_users, settle
+from benchmarks.system import Measured
 from loadtest.graphs import synthetic
 
 FOLLOWERS = 28_459
@@ -22,16 +23,20 @@ ORDINARY, MEAN_FOLLOWERS = 1_000, 50
 class LargeWorld:
     """User ids. `small`: author to his followers, none of whom follows another small author."""
 
-    system: Murmurd
+    system: Measured
     large: int
     large_followers: list[int]
     small: dict[int, list[int]]
     ordinary: People
 
+    def followers_of(self, author: int) -> Sequence[int]:
+        """Of the large author or of an ordinary one."""
+        return self.large_followers if author == self.large else self.ordinary.followers_of(author)
 
-def build(bench: Bench, system: Murmurd) -> LargeWorld:
-    """Through ImportGraph. Nobody has posted yet when it is done, and nothing waits to be delivered."""
-    followers = handles("f", bench.size(FOLLOWERS, 300))
+
+def build(bench: Bench, system: Measured, most_followers: int = FOLLOWERS) -> LargeWorld:
+    """Through ImportGraph. Nothing waits to be delivered when it is done."""
+    followers = handles("f", bench.size(most_followers, 300))
     small = handles("small", SMALL_AUTHORS)
     bench.say(f"an author with {len(followers):,} followers, and ordinary accounts")
     client = system.client
@@ -42,11 +47,11 @@ def build(bench: Bench, system: Murmurd) -> LargeWorld:
     theirs = {author: followers[place : place + SMALL_FOLLOWERS] for author, place in zip(small, places, strict=True)}
     client.admin.import_graph([], ((follower, author) for author in small for follower in theirs[author]))
     system.await_delivered()
-    large = client.get_user("large").user_id
+    [large] = system.ids_of(["large"])
     return LargeWorld(
         system,
         large,
         sorted(client.iter_followers(large)),
-        {ids_of(client, [author])[0]: ids_of(client, theirs[author]) for author in small},
+        dict(zip(system.ids_of(small), map(system.ids_of, theirs.values()), strict=True)),
         ordinary,
     )

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, field
+from itertools import cycle, islice
 from types import TracebackType
 
 from benchmarks.failures import LoadFailed
@@ -33,10 +34,10 @@ class Plan:
     """What to do. Ends when `seconds` are over or, with `once`, when each request was made, if that is earlier; calls
     under way are then awaited and counted, and so is their time.
 
-    `in_flight`: calls under way at a time, over all connections. With `per_second` calls have fixed times at which they
-    should begin, and latency counts from those; `in_flight` is then the most under way, so that a server that cannot
-    keep up is not buried: calls begin later, and those that did not begin in time are not made. `warm_seconds`: run
-    before, not counted.
+    `target`: host:port; with several, comma-separated, connections go to them in turns. `in_flight`: calls under way at
+    a time, over all connections. With `per_second` calls have fixed times at which they should begin, and latency
+    counts from those; `in_flight` is then the most under way, so that a server that cannot keep up is not buried: calls
+    begin later, and those that did not begin in time are not made. `warm_seconds`: run before, not counted.
     """
 
     target: str
@@ -118,9 +119,10 @@ def run_plan(plan: Plan) -> Tally:
 
 class _Run:
     def __init__(self, plan: Plan, seconds: float) -> None:
-        host, _, port = plan.target.rpartition(":")
         self._plan, self._seconds = plan, seconds
-        self._connections = [Connection(host, int(port)) for _ in range(plan.connections)]
+        places = [target.rpartition(":") for target in plan.target.split(",")]
+        turns = islice(cycle(places), plan.connections)
+        self._connections = [Connection(host, int(port)) for host, _, port in turns]
         self._by_file = {connection.socket.fileno(): connection for connection in self._connections}
         self._begun: dict[Connection, dict[int, float]] = {connection: {} for connection in self._connections}
         self._calls = self._frames(plan)
@@ -204,13 +206,14 @@ class _Run:
 
     def _frames(self, plan: Plan) -> Iterator[tuple[bytes, bytes]]:
         """Frames of the calls in turn: once through, or round and round."""
+        authority = plan.target.partition(",")[0]
         blocks: dict[tuple[str, int], bytes] = {}
         ready: deque[tuple[bytes, bytes]] = deque()
         for request in plan.requests:
             key = request.path, request.actor
             if key not in blocks:
                 metadata = [("murmuration-actor-id", str(request.actor))] if request.actor else []
-                blocks[key] = header_block(request.path, plan.target, metadata, TIMEOUT_SECONDS)
+                blocks[key] = header_block(request.path, authority, metadata, TIMEOUT_SECONDS)
             ready.append(call_frames(blocks[key], request.payload))
         while ready:
             call = ready.popleft()

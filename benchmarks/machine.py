@@ -11,6 +11,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from tools.stack import cassandra, kafka
+
+CASSANDRA, KAFKA = cassandra.COORDINATES[0], kafka.COORDINATES[0]
+STACK_CLIENTS = ("scylla-driver", "confluent-kafka", "pymemcache")
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -27,9 +31,19 @@ def facts() -> dict[str, Any]:
         "python": platform.python_version(),
         "grpcio": version("grpcio"),
         "protobuf": version("protobuf"),
-        "sqlite": sqlite3.sqlite_version,
         "load_average_before": round(os.getloadavg()[0], 2),
     }
+
+
+def embedded_facts() -> dict[str, Any]:
+    """And of what `murmurd up` stands on."""
+    return {**facts(), "sqlite": sqlite3.sqlite_version}
+
+
+def stack_facts() -> dict[str, Any]:
+    """And of what the roles stand on: servers and their clients."""
+    servers = {name: artifact.rpartition(":")[2] for name, artifact in (("cassandra", CASSANDRA), ("kafka", KAFKA))}
+    return {**facts(), **servers, **{name: version(name) for name in STACK_CLIENTS}}
 
 
 def _git(*arguments: str) -> str:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import random
-import sqlite3
 import uuid
 from collections.abc import Iterable, Sequence
-from contextlib import closing
-from pathlib import Path
 
 from benchmarks.load import Request
-from benchmarks.system import Murmurd
+from benchmarks.system import Measured
 from loadtest.graphs import SocialGraph
 from loadtest.texts import Texts
 from loadtest.workload import MIXES, WRITES, Stream, Workload
@@ -29,10 +26,14 @@ class People:
 
     def __init__(self, graph: SocialGraph, ids: Sequence[int]) -> None:
         self.graph, self.ids = graph, ids
+        self._number = {user_id: number for number, user_id in enumerate(ids)}
         self._stream: Stream = Workload(graph, MIXES["everyday"], SEED).stream(0)
 
     def readers(self, count: int) -> list[int]:
         return [self.ids[self._stream.reader()] for _ in range(count)]
+
+    def followers_of(self, user_id: int) -> list[int]:
+        return [self.ids[number] for number in self.graph.followers(self._number[user_id])]
 
     def posts(self, count: int) -> list[Request]:
         """Each by an author of the model's choice, with a text and a request_id of its own."""
@@ -47,11 +48,11 @@ class People:
         return [next(posts) if write else next(reads) for write in writes]
 
 
-def settle(system: Murmurd, graph: SocialGraph) -> People:
-    """Imports a graph into a system that has no accounts yet, and waits until nothing is left to do of it."""
+def settle(system: Measured, graph: SocialGraph) -> People:
+    """Imports a graph, and waits until nothing is left to do of it."""
     system.client.admin.import_graph(graph.named_users(), graph.named_follows())
     system.await_delivered()
-    return People(graph, all_ids(system.data)[: len(graph.handles)])
+    return People(graph, system.ids_of(graph.handles))
 
 
 def handles(prefix: str, count: int) -> list[str]:
@@ -65,12 +66,6 @@ def import_users(client: Client, names: Iterable[str]) -> None:
 def ids_of(client: Client, names: Iterable[str]) -> list[int]:
     """User ids, looked up one by one."""
     return [client.get_user(name).user_id for name in names]
-
-
-def all_ids(data: Path) -> list[int]:
-    """Every account's id in the order of creation, from the users' file: the API finds accounts one by one."""
-    with closing(sqlite3.connect(f"file:{data / 'users.sqlite'}?mode=ro", uri=True)) as file:
-        return [row[0] for row in file.execute("SELECT user_id FROM users ORDER BY user_id")]
 
 
 def home_requests(readers: Iterable[int], page_token: str = "") -> list[Request]:

@@ -17,7 +17,11 @@ from matplotlib.figure import Figure
 
 from benchmarks.table import number
 
-BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#666666"
+BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#666666"
+LINES = (BLUE, ORANGE, "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000", "#8C8000")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+MOST_LABELLED = 3
+"""Lines with their words beside them; more would be written over one another, and have a list of words."""
 STYLE: Any = {
     "svg.hashsalt": "murmuration",
     "svg.fonttype": "path",  # looks alike where the font is not installed
@@ -40,13 +44,25 @@ UNITS = {
     "import-graph": "accounts and follows a second",
     "start": "s",
     "client-import": "s",
+    "stack-deliveries": "rows a second",
+    "stack-deliveries-one-by-one": "rows a second",
+    "stack-home-reads": "home reads a second",
+    "stack-two-timelines": "home reads a second",
+    "stack-rebuild-cached": "s",
+    "stack-rebuild-cold": "s",
+    "stack-visible-half-load": "p99, s",
+    "stack-posts-without-log": "posts a second",
+    "stack-recovery-role": "s",
+    "stack-recovery-cache": "s",
+    "stack-recovery-database": "s",
+    "stack-recovery-log": "s",
 }
 """What the series of a row are measured in."""
 
 
-def all_plots(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    """File name to SVG."""
-    plots = {"goals.svg": _svg(goals(rows))}
+def all_plots(rows: Sequence[Mapping[str, Any]], overview: str) -> dict[str, str]:
+    """File name to SVG. `overview`: the name of the plot of all goals."""
+    plots = {f"{overview}.svg": _svg(goals(rows))} if rows else {}
     for row in rows:
         if row["series"]:
             plots[f"{row['name']}.svg"] = _svg(rounds(row))
@@ -81,12 +97,15 @@ def rounds(row: Mapping[str, Any]) -> Figure:
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=SIZE, layout="constrained")
         axes = figure.subplots()
-        for (name, values), colour, marker in zip(
-            row["series"].items(), (BLUE, ORANGE, GREEN), ("o", "s", "^"), strict=False
-        ):
+        many = len(row["series"]) > MOST_LABELLED
+        for (name, values), colour, marker in zip(row["series"].items(), LINES, MARKERS, strict=False):
             numbers = range(1, len(values) + 1)
             middle = sorted(values)[len(values) // 2]
-            axes.plot(numbers, values, marker=marker, color=colour, linewidth=1.2)
+            axes.plot(
+                numbers, values, marker=marker, color=colour, linewidth=1.2, label=f"{name}, median {number(middle)}"
+            )
+            if many:
+                continue
             axes.axhline(middle, color=colour, linewidth=0.8, linestyle="--", alpha=0.6)
             axes.annotate(
                 f"{name}\nmedian {number(middle)}",
@@ -97,6 +116,8 @@ def rounds(row: Mapping[str, Any]) -> Figure:
                 va="center",
             )
         _label(axes, row)
+        if many:
+            figure.legend(loc="outside right upper", frameon=False)
         return figure
 
 

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.goals import BY_NAME, GOALS
+from benchmarks.goals import BY_NAME
 from benchmarks.intervals import Estimate
 
 FOLDER = Path(__file__).with_name("results")
 LATEST = FOLDER / "latest.json"
+STACK = FOLDER / "stack.json"
 DIGITS = 4
 
 
@@ -52,6 +53,12 @@ class Row:
         }
 
 
+def in_order(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """As their goals stand."""
+    places = list(BY_NAME)
+    return sorted(rows, key=lambda row: places.index(row["name"]))
+
+
 def rounded(value: Any) -> Any:
     """Four significant digits: more would say more than was measured."""
     return float(f"{value:.{DIGITS}g}") if isinstance(value, float) else value
@@ -74,7 +81,7 @@ def merge(path: Path, new: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
         if held is not None and not row["met"]:
             row["adr"] = held["adr"]
         rows[row["name"]] = row
-    ordered = [rows[goal.name] for goal in GOALS if goal.name in rows]
+    ordered = in_order(rows.values())
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(ordered, indent=1) + "\n", "utf-8")
     return ordered

@@ -3,21 +3,62 @@
 from __future__ import annotations
 
 import pickle
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from types import TracebackType
+from typing import Protocol
 
 from benchmarks.failures import TookTooLong
 from loadtest.system import System
-from murmuration_client import Client
+from murmuration_client import Client, DeadlineExceeded, Unavailable
 
 CALL_SECONDS = 20.0
 POLL_SECONDS = 0.02
 DELIVERY_SECONDS = 300.0
+
+
+class Measured(Protocol):
+    """What measurements ask of a system. `target`: where it takes calls. `pids`: name to process, for profiles."""
+
+    @property
+    def client(self) -> Client: ...
+
+    @property
+    def target(self) -> str: ...
+
+    def pids(self) -> dict[str, int]: ...
+
+    def ids_of(self, handles: Sequence[str]) -> list[int]:
+        """Of accounts that there are."""
+        ...
+
+    def await_delivered(self) -> float:
+        """Until no event waits for the log or for delivery; answers that moment, on time.perf_counter."""
+        ...
+
+
+def await_delivered(client: Client, seconds: float, pause_seconds: float) -> float:
+    """See `Measured`. Raises TookTooLong after `seconds`, which says what waits, or why nobody knows."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            backlog = client.admin.get_backlog()
+        except (Unavailable, DeadlineExceeded) as error:
+            waits = f"it is not known whether events wait: {error}"
+        else:
+            lanes = {f"{lane.group} of {lane.topic}": lane.records for lane in backlog.lanes if lane.records}
+            if not backlog.outbox_rows and not lanes:
+                return time.perf_counter()
+            waits = f"events still wait: {backlog.outbox_rows} for the log, {lanes or 'none'} for delivery"
+        if time.monotonic() > deadline:
+            raise TookTooLong(f"After {seconds:g} s {waits}.")
+        time.sleep(pause_seconds)
 
 
 class Murmurd:
@@ -57,17 +98,17 @@ class Murmurd:
     def data(self) -> Path:
         return self.system.folder / "data"
 
+    def pids(self) -> dict[str, int]:
+        return {"serving": self.serving_pid, "worker": self.worker_pid}
+
+    def ids_of(self, handles: Sequence[str]) -> list[int]:
+        """From the users' file: the API finds accounts one by one."""
+        with closing(sqlite3.connect(f"file:{self.data / 'users.sqlite'}?mode=ro", uri=True)) as file:
+            found = dict(file.execute("SELECT handle, user_id FROM users"))
+        return [found[handle] for handle in handles]
+
     def await_delivered(self, seconds: float = DELIVERY_SECONDS) -> float:
-        """Until no event waits for the log or for delivery; answers that moment, on time.perf_counter."""
-        deadline = time.monotonic() + seconds
-        while True:
-            backlog = self.client.admin.get_backlog()
-            waiting = backlog.outbox_rows + sum(lane.records for lane in backlog.lanes)
-            if not waiting:
-                return time.perf_counter()
-            if time.monotonic() > deadline:
-                raise TookTooLong(f"After {seconds:g} s {waiting} events still wait to be delivered.")
-            time.sleep(POLL_SECONDS)
+        return await_delivered(self.client, seconds, POLL_SECONDS)
 
 
 class BareServer:

@@ -28,6 +28,7 @@ from benchmarks.large_world import LargeWorld, build
 from benchmarks.machine import cpu_seconds
 from benchmarks.people import post_requests
 from benchmarks.results import Row
+from benchmarks.system import Murmurd
 from murmuration_server.platform.config import Settings
 from murmuration_server.timeline.fanout import FLUSH_ROWS
 
@@ -42,12 +43,12 @@ def measure(bench: Bench) -> list[Row]:
         world = build(bench, system)
         with closing(RawHomes(system.data / "homes.sqlite", system.system.folder / "raw.sqlite")) as raw:
             rng = bench.rng("posts")
-            _round(bench, world, raw, rng)  # warms both sides up
+            _round(bench, system, world, raw, rng)  # warms both sides up
             measured: list[_Round] = []
             with bench.measuring(system):
                 for number in range(bench.rounds):
                     bench.say(f"round {number + 1} of {bench.rounds}: delivery, then raw inserts")
-                    measured.append(_round(bench, world, raw, rng))
+                    measured.append(_round(bench, system, world, raw, rng))
     delivered = [one.rows / one.seconds for one in measured]
     inserted = [one.rows / one.raw_seconds for one in measured]
     ratios = [one / other for one, other in zip(delivered, inserted, strict=True)]
@@ -71,9 +72,8 @@ class _Round(NamedTuple):
     raw_cpu_seconds: float
 
 
-def _round(bench: Bench, world: LargeWorld, raw: RawHomes, rng: random.Random) -> _Round:
+def _round(bench: Bench, system: Murmurd, world: LargeWorld, raw: RawHomes, rng: random.Random) -> _Round:
     """The raw side needs the rows that the system wrote, so it always comes second."""
-    system = world.system
     posts = post_requests(rng, [world.large] * bench.size(LARGE_POSTS, 2))
     posts += world.ordinary.posts(bench.size(ORDINARY_POSTS, 50))
     os.kill(system.worker_pid, signal.SIGSTOP)

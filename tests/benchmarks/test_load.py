@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 import grpc
@@ -50,15 +51,21 @@ class _Server(grpc.GenericRpcHandler):
         return grpc.unary_unary_rpc_method_handler(answer)
 
 
-@pytest.fixture
-def served() -> Iterator[tuple[_Server, str]]:
-    handler = _Server()
+@contextmanager
+def serving(handler: _Server) -> Iterator[str]:
     server = grpc.server(ThreadPoolExecutor(8))
     server.add_generic_rpc_handlers((handler,))
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
-    yield handler, f"127.0.0.1:{port}"
+    yield f"127.0.0.1:{port}"
     server.stop(0).wait()
+
+
+@pytest.fixture
+def served() -> Iterator[tuple[_Server, str]]:
+    handler = _Server()
+    with serving(handler) as target:
+        yield handler, target
 
 
 def test_each_request_is_made_once_and_whole(served: tuple[_Server, str]) -> None:
@@ -71,6 +78,14 @@ def test_each_request_is_made_once_and_whole(served: tuple[_Server, str]) -> Non
     assert tally.calls == 200
     assert tally.received_bytes >= 200 * len(REPLY)
     assert tally.must_be_clean() is tally
+
+
+def test_connections_go_to_several_targets_in_turns(served: tuple[_Server, str]) -> None:
+    handler, target = served
+    other = _Server()
+    with serving(other) as second:
+        run_plan(Plan(f"{target},{second}", [Request("/t/Echo", 0, b"")] * 8, 30.0, 8, 4, once=True))
+    assert len(handler.seen) == len(other.seen) == 4
 
 
 def test_making_all_takes_no_part_for_the_whole(served: tuple[_Server, str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import results, table
-from benchmarks.goals import BY_NAME, GOALS, Goal
+from benchmarks import page, results, table
+from benchmarks.goals import BY_NAME, GOALS, STACK_GOALS, Goal
 from benchmarks.intervals import Estimate
-from benchmarks.registry import MEASUREMENTS, chosen
+from benchmarks.registry import EMBEDDED, STACK, SUITES, Suite
 from benchmarks.results import Row
 
 KEYS = {"name", "value", "unit", "goal", "met", "low", "high", "rounds", "detail", "machine", "adr"}
@@ -22,16 +22,24 @@ def row(name: str, value: float) -> dict[str, object]:
     return Row(name, Estimate(value, value, value, 0.95), 7).document({})
 
 
-def test_each_goal_is_measured_once() -> None:
-    measured = [name for each in MEASUREMENTS for name in each.NAMES]
-    assert sorted(measured) == sorted(goal.name for goal in GOALS)
+@pytest.mark.parametrize("suite", SUITES, ids=lambda suite: suite.plot)
+def test_each_goal_is_measured_once(suite: Suite) -> None:
+    measured = [name for each in suite.measurements for name in each.NAMES]
+    assert sorted(measured) == sorted(suite.names)
 
 
-def test_the_file_has_a_row_for_each_goal_in_order() -> None:
-    assert [row["name"] for row in results.read()] == [goal.name for goal in GOALS]
+def test_names_are_of_one_suite_only() -> None:
+    assert len(BY_NAME) == len(GOALS) + len(STACK_GOALS)
 
 
-@pytest.mark.parametrize("row", results.read(), ids=lambda row: row["name"])
+@pytest.mark.parametrize("suite", SUITES, ids=lambda suite: suite.plot)
+def test_the_file_has_a_row_for_each_goal_in_order(suite: Suite) -> None:
+    rows = results.read(suite.file)
+    assert suite is STACK or rows
+    assert not rows or [row["name"] for row in rows] == suite.names
+
+
+@pytest.mark.parametrize("row", [row for rows in page.read().values() for row in rows], ids=lambda row: row["name"])
 def test_a_row_says_all_that_one_must_know(row: dict[str, object]) -> None:
     goal = BY_NAME[str(row["name"])]
     assert row.keys() >= KEYS
@@ -72,8 +80,10 @@ def test_figures_have_four_digits() -> None:
 
 
 def test_one_name_chooses_what_measures_it() -> None:
-    assert [each.NAMES for each in chosen(["home-reads-while-posting"])] == [("home-reads", "home-reads-while-posting")]
-    assert chosen(None) == list(MEASUREMENTS)
+    assert [each.NAMES for each in EMBEDDED.chosen(["home-reads-while-posting"])] == [
+        ("home-reads", "home-reads-while-posting")
+    ]
+    assert STACK.chosen(None) == list(STACK.measurements)
 
 
 def test_the_table_for_people() -> None:

@@ -14,13 +14,15 @@ from benchmarks.bench import Bench
 from benchmarks.failures import TookTooLong
 from benchmarks.machine import ROOT
 from benchmarks.people import HOME, POST, People, post_requests
+from benchmarks.system import await_delivered
 from loadtest.graphs import synthetic
 from murmuration.v1 import tweet_pb2
+from murmuration_client import Client
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+def run(*arguments: str, seconds: float = 100) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "benchmarks", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=100
+        [sys.executable, "-m", "benchmarks", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=seconds
     )
 
 
@@ -47,10 +49,19 @@ def test_quick_runs_write_nothing_unless_told() -> None:
     assert results.LATEST.read_bytes() == before
 
 
-def test_an_unknown_row_is_refused_with_those_there_are() -> None:
-    done = run("--only", "nothing")
+@pytest.mark.parametrize(
+    ("arguments", "there"),
+    [
+        (("--only", "nothing"), "home-reads"),
+        (("--stack", "--only", "home-reads"), "stack-home-reads"),
+        (("--profile", "stack-home-reads"), "page-40"),
+    ],
+)
+def test_a_row_that_a_suite_lacks_is_refused_with_those_it_has(arguments: tuple[str, ...], there: str) -> None:
+    done = run(*arguments)
     assert done.returncode == 2
-    assert "home-reads" in done.stderr
+    assert "there is no row" in done.stderr
+    assert there in done.stderr
 
 
 def test_a_system_that_does_not_deliver_is_not_waited_for_for_ever() -> None:
@@ -59,8 +70,13 @@ def test_a_system_that_does_not_deliver_is_not_waited_for_for_ever() -> None:
         system.await_delivered(30.0)
         system.system.kill_worker()
         system.client.acting_as(alice.user_id).create_tweet("Anybody there?")
-        with pytest.raises(TookTooLong, match="still wait"):
+        with pytest.raises(TookTooLong, match=r"events still wait: \d for the log, .* for delivery"):
             system.await_delivered(0.0)
+
+
+def test_it_is_said_where_nobody_knows_what_waits() -> None:
+    with Client("127.0.0.1:1", timeout=0.1) as nobody, pytest.raises(TookTooLong, match="it is not known"):
+        await_delivered(nobody, 0.0, 0.0)
 
 
 def test_measurements_draw_from_sources_of_their_own_and_each_post_is_another() -> None:

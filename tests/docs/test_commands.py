@@ -40,6 +40,7 @@ NOT_RUN = {
     "make bench ARGS='--only fanout'": "takes half a minute, and changes the tree",
     "make bench ARGS='--quick'": "takes a minute; tests/benchmarks runs one of its measurements",
     "make bench ARGS='--profile home-reads'": "a profiler may not be allowed to look at processes",
+    "make bench ARGS='--stack'": "takes half an hour; tests/benchmarks runs it small, with the tests on real servers",
     "make results": "changes the tree; tests/benchmarks checks that it would change nothing",
     ".venv/bin/python -m tests.releases.keep 0.1.0": "starts real servers, and changes the tree",
     "make generate": "changes the tree; `make lint` checks that it would change nothing",
