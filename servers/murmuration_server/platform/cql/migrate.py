@@ -40,11 +40,14 @@ _RELEASE = Statement("DELETE FROM schema_lease WHERE one = 1 IF owner = ?", cond
 class Schema:
     """A service's tables: `steps` are run in order, numbered from 1; each is statements that may be run again.
 
-    Steps that were released are never changed: what must change is a new step.
+    Steps that were released are never changed: what must change is a new step. A step only adds, so processes of older
+    versions go on, and may start, on tables that have it. `least`: the number of the last step that took away, or
+    changed, what older versions use; whoever does not know it must not run on these tables.
     """
 
     service: str
     steps: Sequence[Sequence[str]]
+    least: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +86,8 @@ def migrate(
 ) -> list[Applied]:
     """Makes the keyspace and its tables; answers what had to be done.
 
-    `wait`: for a runner elsewhere; without it `MigrationBusy` is raised. Raises `CqlUnusable` too where the keyspace
-    was made by a newer version.
+    `wait`: for a runner elsewhere; without it `MigrationBusy` is raised. Raises `CqlUnusable` too where a newer version
+    has made the tables unfit for this one.
     """
     _make_keyspace(settings, runtime, metrics)
     session = CqlSession(settings, runtime, metrics)
@@ -97,20 +100,23 @@ def migrate(
 
 
 def pending(session: CqlSession, call: Call, schemas: Sequence[Schema]) -> list[Applied]:
-    """Steps that are not done. Raises `CqlUnusable` where steps are done that this version does not know."""
-    done = {(service, number) for service, number in session.rows(call, _DONE)}
+    """Steps that are not done. Raises `CqlUnusable` where a newer version has made the tables unfit for this one."""
+    done: dict[str, set[int]] = {}
+    for service, number in session.rows(call, _DONE):
+        done.setdefault(service, set()).add(number)
     for schema in schemas:
-        newest = max((number for service, number in done if service == schema.service), default=0)
-        if newest > len(schema.steps):
+        # `least` stands among the steps, as a negative number, the lowest of which counts.
+        least = -min(done.get(schema.service, {0}))
+        if least > len(schema.steps):
             raise CqlUnusable(
-                f"The keyspace {session.settings.keyspace} was made by a newer version ({schema.service}: step "
-                f"{newest}, this one knows {len(schema.steps)}). Use that version."
+                f"The keyspace {session.settings.keyspace} was made by a newer version ({schema.service}: it wants "
+                f"{least} steps known, this one knows {len(schema.steps)}). Use that version."
             )
     return [
         Applied(schema.service, number)
         for schema in schemas
         for number in range(1, len(schema.steps) + 1)
-        if (schema.service, number) not in done
+        if number not in done.get(schema.service, ())
     ]
 
 
@@ -130,8 +136,11 @@ class _Runner:
             self._release()
 
     def _step(self, schemas: Sequence[Schema], applied: Applied) -> Applied:
-        [steps] = [schema.steps for schema in schemas if schema.service == applied.service]
-        for statement in steps[applied.number - 1]:
+        [schema] = [schema for schema in schemas if schema.service == applied.service]
+        if applied.number == schema.least:
+            # First, so that nobody who must not see what it makes starts meanwhile.
+            self._session.write(self._call, (_MARK, (schema.service, -schema.least)))
+        for statement in schema.steps[applied.number - 1]:
             if not self._session.apply_if(self._call, _RENEW, self._owner, self._owner):
                 raise MigrationBusy("Another migration has taken over, this one was too slow; run it again.")
             _define(self._session, statement)
