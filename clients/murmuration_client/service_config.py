@@ -46,7 +46,8 @@ def service_config(max_attempts: int) -> dict[str, Any]:
                     "initialBackoff": f"{INITIAL_BACKOFF_SECONDS}s",
                     "maxBackoff": f"{MAX_BACKOFF_SECONDS}s",
                     "backoffMultiplier": BACKOFF_MULTIPLIER,
-                    "retryableStatusCodes": ["UNAVAILABLE"],
+                    # gRPC cancels what a server that stops has not begun. What the caller cancels is not tried again.
+                    "retryableStatusCodes": ["UNAVAILABLE", "CANCELLED"],
                 },
             }
         ]

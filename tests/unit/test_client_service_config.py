@@ -29,7 +29,7 @@ def test_the_policy_is_what_the_design_says() -> None:
         "initialBackoff": "0.05s",
         "maxBackoff": "1.0s",
         "backoffMultiplier": 3,
-        "retryableStatusCodes": ["UNAVAILABLE"],
+        "retryableStatusCodes": ["UNAVAILABLE", "CANCELLED"],
     }
     assert json.loads(service_config_json(4)) == service_config(4)
 

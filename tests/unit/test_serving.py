@@ -497,11 +497,12 @@ def test_what_is_at_hand_waits_for_nobodys_turn(servicer: Servicer) -> None:
 
 def test_a_server_that_is_stopping_says_so(wire: Wire, servicer: Servicer) -> None:
     def answer(call: Call, request: Any) -> bytes:
-        wire.dispatcher.drain()
+        wire.dispatcher.drain(come_back=0.25)
         return b""
 
     servicer.answer = answer
     assert wire.send() == b"", "what was under way goes on"
     error = wire.refusal()
     assert (error.code, reason(error)) == (grpc.StatusCode.UNAVAILABLE, "UNAVAILABLE")
+    assert error.retry_after == 0.25
     assert len(servicer.calls) == 1

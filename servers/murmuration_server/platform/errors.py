@@ -220,8 +220,11 @@ class OutboxFull(MurmurationError):
 
 
 class Unavailable(MurmurationError):
-    def __init__(self, what: str) -> None:
-        super().__init__(ErrorReason.ERROR_REASON_UNAVAILABLE, f"{what} does not answer; try again.")
+    """`retry_after`: attempts that gRPC itself makes wait so long too."""
+
+    def __init__(self, what: str, retry_after: float | None = None) -> None:
+        message = f"{what} does not answer; try again."
+        super().__init__(ErrorReason.ERROR_REASON_UNAVAILABLE, message, retry_after=retry_after)
 
 
 class StoreFault(MurmurationError):

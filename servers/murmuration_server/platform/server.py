@@ -40,6 +40,7 @@ log = logging.getLogger(__name__)
 AtHand = Callable[[Call, Any], bytes | None]
 """(call, request) to the answer where nothing has to be waited for, else None."""
 Metadata = Sequence[tuple[str, str | bytes]]
+PUSHBACK_METADATA = "grpc-retry-pushback-ms"
 NO_DEADLINE = 1e9
 """Seconds: more than this left is how gRPC says that a call has no deadline."""
 KEEPALIVE_MS = 60_000
@@ -68,7 +69,7 @@ class Dispatcher:
         self._runtime, self._metrics, self._settings = runtime, metrics, settings
         self._methods: dict[str, _Method] = {}
         self._seconds: dict[tuple[str, str], Histogram] = {}
-        self._draining = False
+        self._come_back: float | None = None
 
     def bind(
         self, descriptor: ServiceDescriptor, servicer: object, at_hand: Mapping[str, AtHand] | None = None
@@ -94,9 +95,10 @@ class Dispatcher:
         """Serves what the other serves by now as well. Each drains by itself."""
         self._methods |= other._methods
 
-    def drain(self) -> None:
-        """Refuses new calls as UNAVAILABLE from now on; calls under way go on."""
-        self._draining = True
+    def drain(self, come_back: float) -> None:
+        """Refuses new calls as UNAVAILABLE from now on, to be made again after so many seconds; calls under way go
+        on."""
+        self._come_back = come_back
 
     def method(self, path: str) -> _Method | None:
         return self._methods.get(path)
@@ -114,8 +116,8 @@ class Dispatcher:
         started = self._runtime.monotonic()
         code = "OK"
         try:
-            if self._draining:
-                raise Unavailable("this process (it is stopping)")
+            if self._come_back is not None:
+                raise Unavailable("this process (it is stopping)", self._come_back)
             call = self._make_call(metadata, timeout, method)
             request: object
             if method.streams_requests:
@@ -225,10 +227,18 @@ class _GenericHandler(grpc.GenericRpcHandler):
             error = raised
         self._reception.answered(context)
         if error is not None:
-            context.set_trailing_metadata(((DETAILS_METADATA, error.to_status()),))
+            context.set_trailing_metadata(_trailing(error))
             # An answer without a message: with one, even an empty one, gRPC would not let the caller try again.
             context.abort(error.code, error.message)
         return answer
+
+
+def _trailing(error: MurmurationError) -> tuple[tuple[str, str | bytes], ...]:
+    """What goes with a refusal: the whole of it, and when gRPC, which tries UNAVAILABLE again, shall do so."""
+    whole = (DETAILS_METADATA, error.to_status())
+    if error.code is not grpc.StatusCode.UNAVAILABLE or error.retry_after is None:
+        return (whole,)
+    return whole, (PUSHBACK_METADATA, str(int(error.retry_after * 1000)))
 
 
 def grpc_server(

@@ -20,6 +20,8 @@ from murmuration_server.platform.worker import Step, Worker
 RECEPTION_SECONDS = 0.1
 STOP_STEP_SECONDS = 5.0
 REFUSING_SECONDS = 0.2
+COME_BACK_SECONDS = 0.5
+"""By then whoever was refused knows that this process is gone: its attempts do not all end here."""
 
 NamedStep = tuple[str, Step, float]
 """(name, step, seconds to wait after a run that found nothing)."""
@@ -75,7 +77,7 @@ def run_steps(closing: ExitStack, steps: Sequence[NamedStep], runtime: Runtime, 
 
 def refuse_what_comes(dispatcher: Dispatcher, runtime: Runtime) -> None:
     """gRPC cancels what it has not matched when it stops: calls that are on their way get a clear answer first."""
-    dispatcher.drain()
+    dispatcher.drain(COME_BACK_SECONDS)
     runtime.sleep(REFUSING_SECONDS)
 
 
