@@ -48,7 +48,7 @@ test: venv ## all tests on the embedded adapters, at most 5 minutes (ARGS='-k ho
 	@$(BIN)/python -m pytest tests -n $(JOBS) --dist loadgroup -m 'not stack and not languages and not kubeapi' $(ARGS)
 
 test-stack: venv ## the tests that need real servers: Cassandra, Kafka, Memcached (ARGS='-k kafka')
-	@$(BIN)/python -m pytest tests -m stack $(ARGS)
+	@$(BIN)/python -m pytest tests -m stack -rs $(ARGS)
 
 test-k8s: venv ## the manifests on a real API server, which the first run builds in twenty minutes (ARGS=-x)
 	@$(BIN)/python -m tools.kubeapi.build

@@ -37,10 +37,11 @@ DEFINITE = (NotFound, NotAllowed)
 
 @dataclass
 class Tally:
-    """`repeated`: calls that had no answer at first."""
+    """`repeated`: calls that had no answer at first. `refusals`: what each failed attempt said, and when."""
 
     acked: int = 0
     repeated: int = 0
+    refusals: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -91,6 +92,7 @@ class Load:
                 if error.reason == "INTERNAL" or time.monotonic() - begun > PATIENCE_SECONDS:
                     raise
                 lost = True
+                self.tally.refusals.append(f"{time.strftime('%H:%M:%S')} {type(error).__name__}: {error}")
             # A pause, and not a wait for something that could be seen: the server is away.
             threading.Event().wait(PAUSE_SECONDS)
         with self._lock:

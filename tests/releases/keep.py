@@ -7,16 +7,15 @@ tests/releases/VERSION, where tests of this tree read it. Ids, nonces and tags a
 from __future__ import annotations
 
 import argparse
-import os
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 from tests.releases.history import KEPT, check_out, releases
+from tools.stack.environment import bare_environment, of_tree
 
 ENGINES = ("files", "stack")
-SOURCES = ("", "servers", "clients", "protos")
 
 
 def main() -> None:
@@ -42,11 +41,10 @@ def keep_protos(tree: Path, kept: Path) -> None:
 def tell_story(tree: Path, engine: str, kept: Path) -> None:
     """With the libraries of this environment: they must be those that the release asks for."""
     kept.mkdir(exist_ok=True)
-    path = os.pathsep.join(str(tree / source) for source in SOURCES)
     story = Path(__file__).with_name("story.py")
     # -P: the folder of the script itself is not searched.
     command = [sys.executable, "-P", str(story), engine, str(kept)]
-    subprocess.run(command, cwd=tree, env=os.environ | {"PYTHONPATH": path}, check=True)
+    subprocess.run(command, cwd=tree, env=bare_environment() | of_tree(tree), check=True)
 
 
 if __name__ == "__main__":

@@ -32,11 +32,16 @@ SETTINGS = {
 
 
 class Town:
-    """Use as a context manager. `counts`: processes of a role, if not one."""
+    """Use as a context manager. `counts`: processes of a role, if not one. `tree`: the checkout of another version,
+    which all of them run at first."""
 
-    def __init__(self, stack: Stack, folder: Path, counts: Mapping[str, int], seed: int) -> None:
+    def __init__(
+        self, stack: Stack, folder: Path, counts: Mapping[str, int], seed: int, tree: Path | None = None
+    ) -> None:
         self.roles = Roles(stack.config, folder, counts, SETTINGS)
-        self.random, self.model = Random(seed), Model()
+        for process in self.roles:
+            process.take(tree)
+        self.stack, self.random, self.model = stack, Random(seed), Model()
         self._seed, self.waiting = seed, ""
 
     def __enter__(self) -> Town:
@@ -68,6 +73,15 @@ class Town:
         self._author, self._reader = (self.client.create_user(f"{name}_{who}").user_id for who in ("a", "r"))
         self.client.acting_as(self._reader).follow(self._author)
         self.probe()
+
+    @contextmanager
+    def without_failures(self) -> Iterator[None]:
+        """In use, and no call fails although the client tries again."""
+        begun = len(self.load.tally.refusals)
+        with self.in_use():
+            yield
+        failed = self.load.tally.refusals[begun:]
+        assert not failed, failed
 
     @contextmanager
     def in_use(self) -> Iterator[None]:

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from tools.stack.environment import PREFIX, bare_environment
+from tools.stack.environment import PREFIX, bare_environment, of_tree
 from tools.stack.process import ServerProcess, free_port
 
 GATEWAY = "gateway"
@@ -74,6 +74,12 @@ class RoleProcess(ServerProcess):
         """Stopped as an operator stops it, and started again. Raises `ServerFailed`."""
         self.stop()
         self.start()
+
+    def take(self, tree: Path | None) -> None:
+        """What runs from the next start on: the version in that checkout; None: the one of this checkout."""
+        assert self._environment is not None
+        self._environment.pop("PYTHONPATH", None)
+        self._environment.update(of_tree(tree) if tree else {})
 
     def _is_ready(self) -> bool:
         with self.log.open("rb") as log:

@@ -13,7 +13,7 @@ from pathlib import Path
 from tools.stack import cassandra, memcached
 from tools.stack import kafka as kafka_server
 from tools.stack.cassandra import DATACENTER, cluster
-from tools.stack.environment import bare_environment
+from tools.stack.environment import bare_environment, of_tree
 from tools.stack.kafka import Kafka
 from tools.stack.memcached import Memcached
 from tools.stack.places import Places, places_of, write_private
@@ -110,7 +110,25 @@ class Stack:
             server.process.begin()
             self._await(server)
         if migrate:
-            self._migrate()
+            self.migrate()
+
+    def migrate(self, tree: Path | None = None) -> int:
+        """Makes the tables, or brings them up to date; answers how many steps that took. tree: as the version in that
+        checkout does; None: in this one. Raises `ServerFailed`."""
+        self._tell("Making the tables: murmurd migrate.")
+        command = [sys.executable, "-m", "murmuration_server", "migrate", "--wait", "--json"]
+        done = subprocess.run(
+            [*command, "--config", str(self.config), "--timeout", str(MIGRATE_SECONDS)],
+            env=bare_environment() | (of_tree(tree) if tree else {}),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise ServerFailed(f"`murmurd migrate` failed: {done.stderr.strip()}")
+        steps = len(json.loads(done.stdout)["applied"])
+        self._tell(f"{steps} steps of migration done.")
+        return steps
 
     def stop(self, *, kill: bool = False) -> None:
         """Ends every server. kill: at once, where the data are thrown away."""
@@ -122,21 +140,6 @@ class Stack:
     def _await(self, server: Server) -> None:
         server.process.await_ready()
         self._tell(f"{server.process.name} on {server.clients} is ready.")
-
-    def _migrate(self) -> None:
-        self._tell("Making the tables: murmurd migrate.")
-        command = [sys.executable, "-m", "murmuration_server", "migrate", "--wait", "--json"]
-        done = subprocess.run(
-            [*command, "--config", str(self.config), "--timeout", str(MIGRATE_SECONDS)],
-            env=bare_environment(),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode != 0:
-            raise ServerFailed(f"`murmurd migrate` failed: {done.stderr.strip()}")
-        steps = len(json.loads(done.stdout)["applied"])
-        self._tell(f"{steps} steps of migration done.")
 
     def _tell(self, line: str) -> None:
         """With the time since the start."""
