@@ -112,8 +112,12 @@ class Member:
     def _fetch(self, consumer: Consumer, room: int, wait: float) -> None:
         """Up to `room` records; waits for the first of them only."""
         first = consumer.poll(wait)
-        if first is not None:
-            self._take([first, *(consumer.consume(room - 1, 0) if room > 1 else ())])
+        if first is None:
+            return
+        failed = self._take([first, *(consumer.consume(room - 1, 0) if room > 1 else ())])
+        # While there is work it is done first: what goes on being wrong says so again.
+        if failed is not None and not any(self._fetched.values()):
+            raise unavailable(failed)
 
     def _pause_the_full(self, consumer: Consumer, limit: int) -> None:
         """What was fetched and does not get done is bounded, and keeps no other partition waiting."""
@@ -125,16 +129,16 @@ class Member:
                 consumer.resume([self._named(place)])
                 self._paused.discard(place)
 
-    def _take(self, messages: Iterable[Message]) -> None:
-        """An error may stand between records. The library brings those behind it no second time."""
+    def _take(self, messages: Iterable[Message]) -> KafkaError | None:
+        """Keeps the records, and answers the first error that stands between them: the library brings the records
+        behind it no second time."""
         failed: KafkaError | None = None
         for message in messages:
             error = message.error()
             if error is None:
                 self._keep(message)
             failed = failed or error
-        if failed is not None:
-            raise unavailable(failed)
+        return failed
 
     def _keep(self, message: Message) -> None:
         self._broken = False
@@ -185,6 +189,7 @@ class Member:
                     raise Unavailable("the log (a commit got no answer in time)")
                 message = self._consumer.poll(min(left, ANSWER_SECONDS))
                 if message is not None:
+                    # An error is of something else: what is wrong with the commit its own answer says.
                     self._take([message])
         except KafkaException as error:
             raise unavailable(error) from error
