@@ -199,7 +199,13 @@ def test_without_a_quorum_some_reads_ask_one_replica_and_others_fail(session: Cq
     session.write(call, (INSERT, (1, "a")))
     driver, few = session.driver, NotEnoughReplicas("", required_replicas=2, alive_replicas=1)
     session._session = Refusing(driver, few)
-    assert session.row(call, WEAK, 1) == ("a",)
+    assert session.row(call.falling_back(), WEAK, 1) == ("a",)
     session._session = Refusing(driver, few)
     with pytest.raises(Unavailable, match="1 replicas of 2"):
-        session.row(call, GET, 1)
+        session.row(call.falling_back(), GET, 1)
+
+
+def test_workers_and_whoever_fills_a_cache_never_ask_one_replica(session: CqlSession, call: Call) -> None:
+    session._session = Refusing(session.driver, NotEnoughReplicas("", required_replicas=2, alive_replicas=1))
+    with pytest.raises(Unavailable, match="1 replicas of 2"):
+        session.row(call, WEAK, 1)

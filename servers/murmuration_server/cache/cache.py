@@ -5,6 +5,9 @@ writer deletes the entry after its store write, which voids the fill under way: 
 for its own answer only. (Model-checked: without lease, without cas, or with an overwrite in place of the delete, a
 reader keeps seeing what was changed.)
 
+For a call that takes what one replica has nothing is filled: what that lacks would be missing for everybody, and for
+long after the others are back.
+
 Values of kinds that never change, or may be late, are also kept in the process for a moment (`Kind.local_seconds`).
 They cost neither a look-up nor a decoding. What this process itself changes it sees at once.
 """
@@ -74,7 +77,7 @@ class Cache:
         if missing:
             asked = self.get_many(call, [Entry(kind, id_) for id_ in missing])
             found.update({entry.id: value for entry, value in asked.items()})
-            if local is not None:
+            if local is not None and not call.may_fall_back:
                 local.keep({entry.id: value for entry, value in asked.items()}, changes)
         return found
 
@@ -97,7 +100,9 @@ class Cache:
                 missing.append(entry)
         for entry in entries:
             self._count(entry.kind, "hit" if entry in found else "miss", 1)
-        if missing:
+        if missing and call.may_fall_back:
+            found.update(self._read_store(call, missing))
+        elif missing:
             self._load(call, missing, found)
         return found
 
@@ -225,7 +230,12 @@ class Cache:
             by_kind.setdefault(entry.kind, []).append(entry)
         loaded: dict[AnyEntry, Any] = {}
         for kind, wanted in by_kind.items():
-            values = kind.load_many(call, [entry.id for entry in wanted])
+            try:
+                values = kind.load_many(call, [entry.id for entry in wanted])
+            except MurmurationError:
+                if not (kind.left_out and call.may_fall_back):
+                    raise
+                continue
             loaded.update({entry: values[entry.id] for entry in wanted if entry.id in values})
         return loaded
 

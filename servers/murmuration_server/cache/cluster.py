@@ -77,7 +77,10 @@ class ClusterCache:
         try:
             view = self._view.current(call)
         except MurmurationError:
-            return {}
+            last = self._view.last() if call.may_fall_back else None
+            if last is None:
+                return {}
+            view = last
         if view.reading is None:
             return {}
         wanted: dict[str, list[CacheKey]] = {}

@@ -86,6 +86,11 @@ class ClusterView:
                 self._ask_again_at = self._runtime.monotonic() + UNANSWERED_SECONDS
                 raise
 
+    def last(self) -> View | None:
+        """As it was held last, under a lease that may be over: somebody may have changed what lies there and told
+        nobody here. None where there was none."""
+        return self._held[0] if self._held else None
+
     def refresh(self, call: Call) -> View:
         """Asks though the lease may still hold."""
         with self._asking:

@@ -20,6 +20,7 @@ class Kind(Generic[T]):
     `load_many` reads the store for the ids that missed and leaves out what does not exist. `keep_parsed` keeps the
     decoded value in the process for as long as the entry's tag is the one it was decoded from. `local_seconds`: for how
     long the process may use a value without asking the cache at all; only for what never changes or may be late.
+    `left_out`: a call that takes what is at hand goes without those that cannot be loaded.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Kind(Generic[T]):
     decode: Callable[[bytes], T]
     keep_parsed: bool = False
     local_seconds: float = 0.0
+    left_out: bool = False
 
     @cached_property
     def prefix(self) -> str:

@@ -12,6 +12,7 @@ from murmuration_server.platform.runtime import Runtime
 PRIORITY_METADATA = "murmuration-priority"
 REQUEST_METADATA = "murmuration-request-id"
 TRACE_METADATA = "traceparent"
+FALL_BACK_METADATA = "murmuration-may-fall-back"
 
 
 class Priority(enum.IntEnum):
@@ -36,6 +37,9 @@ class Call:
     traceparent: str = ""
     made_of: Ingredients | None = None
     """Where somebody wants to keep the answer: whoever reads for the call notes there what was read."""
+    may_fall_back: bool = False
+    """Whether the word of one replica will do, since no quorum is to be had: it may lack what was acked. What is read
+    so is cached nowhere, and nothing is decided by it but one answer."""
 
     @classmethod
     def background(cls, runtime: Runtime, seconds: float = 30.0) -> Call:
@@ -63,6 +67,10 @@ class Call:
         """The same call, whose readings are noted there, or nowhere."""
         return replace(self, made_of=made_of)
 
+    def falling_back(self) -> Call:
+        """The same call, which takes what is at hand."""
+        return replace(self, may_fall_back=True)
+
     def metadata(self) -> tuple[tuple[str, str | bytes], ...]:
         """What a stub call carries on."""
         pairs: list[tuple[str, str | bytes]] = [(PRIORITY_METADATA, str(int(self.priority)))]
@@ -72,4 +80,6 @@ class Call:
             pairs.append((REQUEST_METADATA, self.request_id))
         if self.traceparent:
             pairs.append((TRACE_METADATA, self.traceparent))
+        if self.may_fall_back:
+            pairs.append((FALL_BACK_METADATA, "1"))
         return tuple(pairs)

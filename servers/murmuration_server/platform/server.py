@@ -6,7 +6,7 @@ from __future__ import annotations
 import functools
 import logging
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -18,7 +18,14 @@ from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 from prometheus_client import Histogram
 
-from murmuration_server.platform.call import PRIORITY_METADATA, REQUEST_METADATA, TRACE_METADATA, Call, Priority
+from murmuration_server.platform.call import (
+    FALL_BACK_METADATA,
+    PRIORITY_METADATA,
+    REQUEST_METADATA,
+    TRACE_METADATA,
+    Call,
+    Priority,
+)
 from murmuration_server.platform.config import ServerSettings
 from murmuration_server.platform.errors import (
     ACTOR_METADATA,
@@ -45,18 +52,22 @@ NO_DEADLINE = 1e9
 """Seconds: more than this left is how gRPC says that a call has no deadline."""
 KEEPALIVE_MS = 60_000
 KEEPALIVE_TIMEOUT_MS = 20_000
+_INTERNAL = "/murmuration.internal."
+"""What paths begin with that other roles call, and nobody else."""
 _TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 @dataclass(frozen=True, slots=True)
 class _Method:
-    """`request_class`: None where requests are taken as bytes."""
+    """`request_class`: None where requests are taken as bytes. `falls_back`: whether it is run again, for what is at
+    hand, where something does not answer."""
 
     path: str
     request_class: type[Message] | None
     streams_requests: bool
     run: Callable[[Call, Any], Message | bytes]
-    at_hand: AtHand | None
+    at_hand: AtHand | None = None
+    falls_back: bool = False
 
 
 class Dispatcher:
@@ -72,16 +83,23 @@ class Dispatcher:
         self._come_back: float | None = None
 
     def bind(
-        self, descriptor: ServiceDescriptor, servicer: object, at_hand: Mapping[str, AtHand] | None = None
+        self,
+        descriptor: ServiceDescriptor,
+        servicer: object,
+        at_hand: Mapping[str, AtHand] | None = None,
+        falling_back: Collection[str] = (),
     ) -> None:
-        """`at_hand`: by the method's name, what is asked before its turn. Raises AttributeError where the servicer
-        lacks a method of the service."""
+        """`at_hand`: by the method's name, what is asked before its turn. `falling_back`: names of the reads that are
+        better answered by one replica than not at all. Raises AttributeError where the servicer lacks a method of the
+        service."""
         for method in descriptor.methods:
             path = f"/{descriptor.full_name}/{method.name}"
             request_class = GetMessageClass(method.input_type)
             run = getattr(servicer, method.name)
             first = (at_hand or {}).get(method.name)
-            self._methods[path] = _Method(path, request_class, bool(method.client_streaming), run, first)
+            self._methods[path] = _Method(
+                path, request_class, bool(method.client_streaming), run, first, method.name in falling_back
+            )
 
     def forward(self, descriptor: ServiceDescriptor, channel: grpc.Channel) -> None:
         """Hands the calls of a service on as they are, with their deadline and what they carry of the metadata."""
@@ -89,7 +107,7 @@ class Dispatcher:
             path = f"/{descriptor.full_name}/{method.name}"
             streams = bool(method.client_streaming)
             stub = channel.stream_unary(path) if streams else channel.unary_unary(path)
-            self._methods[path] = _Method(path, None, streams, functools.partial(_hand_on, stub), None)
+            self._methods[path] = _Method(path, None, streams, functools.partial(_hand_on, stub))
 
     def include(self, other: Dispatcher) -> None:
         """Serves what the other serves by now as well. Each drains by itself."""
@@ -127,7 +145,7 @@ class Dispatcher:
             answer: Message | bytes | None = method.at_hand(call, request) if method.at_hand else None
             if answer is None:
                 with turn():
-                    answer = method.run(call, request)
+                    answer = _run(method, call, request)
             return answer if isinstance(answer, bytes) else answer.SerializeToString()
         except MurmurationError as error:
             code = error.code.name
@@ -152,7 +170,7 @@ class Dispatcher:
             yield _parse(method, payload)
 
     def _make_call(self, metadata: Metadata, timeout: float | None, method: _Method) -> Call:
-        actor, priority, request_id, traceparent = 0, Priority.NORMAL, "", ""
+        actor, priority, request_id, traceparent, may_fall_back = 0, Priority.NORMAL, "", "", False
         for key, value in metadata:
             if key == ACTOR_METADATA:
                 if actor:
@@ -164,6 +182,8 @@ class Dispatcher:
                 request_id = value[:64]
             elif key == TRACE_METADATA and isinstance(value, str) and _TRACEPARENT.fullmatch(value):
                 traceparent = value
+            elif key == FALL_BACK_METADATA:
+                may_fall_back = method.path.startswith(_INTERNAL)
         seconds = self._settings.default_deadline_seconds if timeout is None or timeout > NO_DEADLINE else timeout
         if seconds <= 0:
             raise DeadlineExceeded
@@ -171,7 +191,20 @@ class Dispatcher:
         deadline = self._runtime.monotonic() + min(seconds, most)
         if not request_id:
             request_id = f"{self._runtime.random.getrandbits(64):016x}"
-        return Call(actor, deadline, self._runtime, priority, request_id, traceparent)
+        return Call(actor, deadline, self._runtime, priority, request_id, traceparent, may_fall_back=may_fall_back)
+
+
+def _run(method: _Method, call: Call, request: object) -> Message | bytes:
+    try:
+        return method.run(call, request)
+    except MurmurationError as error:
+        if not method.falls_back or error.code is not grpc.StatusCode.UNAVAILABLE:
+            raise
+        try:
+            return method.run(call.falling_back(), request)
+        except MurmurationError:
+            # What one replica does not have may be there all the same.
+            raise error from None
 
 
 def _actor(value: str | bytes) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import ModuleType
 
@@ -60,6 +60,11 @@ from murmuration_server.users.accounts import Accounts
 from murmuration_server.users.client import UserClient
 from murmuration_server.users.service import UserImportService, UserReadService, UserService
 from murmuration_server.users.store import UserStore
+
+FALLING_BACK = frozenset(
+    {"GetUser", "BatchGetUsers", "GetTweet", "BatchGetTweets", "ListUserTweets", "ListHomeTimeline"}
+)
+"""Reads that are better answered by one replica than not at all, where there are several."""
 
 
 @dataclass(frozen=True)
@@ -128,6 +133,7 @@ def build_serving(
         ids=IdGenerator(runtime, ports.leases, owner),
         buckets=BucketRule(runtime, settings.outbox, ports.log),
         quota=OutboxQuota(settings.outbox.quota_rows),
+        falling_back=() if ports.alone else FALLING_BACK,
     )
     for part in parts:
         _BUILDERS[part](common, serving)
@@ -153,12 +159,16 @@ class _Common:
     ids: IdGenerator
     buckets: BucketRule
     quota: OutboxQuota
+    falling_back: Collection[str]
+    """Of the public methods."""
 
 
 def _users(common: _Common, serving: Serving) -> None:
     store, request_id_ms = common.ports.users, common.settings.tweets.request_id_ms
     accounts = Accounts(store, common.ids, common.buckets, common.quota, request_id_ms)
-    serving.public.bind(_service(user_pb2, "UserService"), UserService(accounts, store))
+    serving.public.bind(
+        _service(user_pb2, "UserService"), UserService(accounts, store), falling_back=common.falling_back
+    )
     serving.internal.bind(_service(internal_user, "UserReadService"), UserReadService(store))
     serving.internal.bind(_service(internal_user, "UserImportService"), UserImportService(accounts))
 
@@ -181,7 +191,7 @@ def _tweets(common: _Common, serving: Serving) -> None:
     ids, buckets, quota = common.ids, common.buckets, common.quota
     posting = Posting(store, reading, common.graph, cache, ids, buckets, quota, common.metrics, settings)
     service = TweetService(posting, reading, store, common.users, common.ports.keys)
-    serving.public.bind(_service(tweet_pb2, "TweetService"), service)
+    serving.public.bind(_service(tweet_pb2, "TweetService"), service, falling_back=common.falling_back)
     serving.internal.bind(_service(internal_tweet, "TweetReadService"), TweetReadService(store))
     serving.internal.bind(_service(internal_tweet, "TweetRepairService"), TweetRepairService(store, reading, cache))
     serving.steps.append(("claim-upkeep", ClaimUpkeep(store, settings), 600.0))
@@ -198,7 +208,7 @@ def _timeline(common: _Common, serving: Serving) -> None:
         homes, pages, cursors, view, serving.watermark, common.tweets, common.users, common.metrics, settings
     )
     at_hand = {"ListHomeTimeline": service.page_at_hand}
-    serving.public.bind(_service(timeline_pb2, "TimelineService"), service, at_hand)
+    serving.public.bind(_service(timeline_pb2, "TimelineService"), service, at_hand, common.falling_back)
     serving.internal.bind(_service(internal_home, "HomeStateService"), HomeStateService(activity, ports.cache))
     serving.steps += [("pull-view", view, settings.view_refresh_ms / 1000), ("watermark", serving.watermark, 0.25)]
 

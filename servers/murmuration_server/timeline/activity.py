@@ -78,6 +78,9 @@ class Activity:
         now = call.runtime.now_ms()
         if call.made_of is not None:
             call.made_of.end_at(state.active_at_ms + self._settings.activity_touch_ms)
+        if call.may_fall_back:
+            # Nothing can be written: the next call that can be notes it.
+            return INCOMPLETE if self._is_stale(state.active_at_ms, now) else state.complete_since
         if self._is_stale(state.active_at_ms, now):
             self.rebuild(call, user_id)
             return INCOMPLETE

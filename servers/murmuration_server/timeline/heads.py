@@ -78,7 +78,7 @@ class CachedHeads:
             self._cache.prepend_many(call, {_key(user): encode_many(rows) for user, rows in by_user.items()})
 
     def read(self, call: Call, user_id: int, before_id: int, from_id: int, limit: int) -> list[Candidate]:
-        head = self._head(call, user_id, from_id, fill=before_id == MAX_ID)
+        head = self._head(call, user_id, from_id, fill=before_id == MAX_ID and not call.may_fall_back)
         if head is None:
             return self._homes.read(call, user_id, before_id, from_id, limit)
         found = head.read(before_id, from_id, limit)

@@ -88,7 +88,7 @@ class TimelineService:
         page = self._homes.read(noting, asked.query, cursor, asked.size)
         self._metrics.home_scanned.observe(page.scanned)
         body = self._present(noting, asked.query, page)
-        status = self._status(seen, page)
+        status = present.DEGRADED if call.may_fall_back else self._status(seen, page)
         if keeping and not page.partial and not page.rebuilding:
             self._pages.keep(asked, keeping, body)
         return self._answer(call, body, status, seen)

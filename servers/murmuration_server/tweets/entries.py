@@ -62,6 +62,7 @@ def counts_kind(load: Load[Counts]) -> Kind[Counts]:
         encode=lambda counts: _COUNTS.pack(*counts),
         decode=lambda data: Counts._make(_COUNTS.unpack(data)),
         local_seconds=COUNT_SECONDS,
+        left_out=True,
     )
 
 

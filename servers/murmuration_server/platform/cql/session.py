@@ -172,7 +172,11 @@ class CqlSession:
             self._metrics.cql_fallbacks.inc()
             return self._send(call, bound)
 
-        return (lambda: self._send(call, bound)), statement.conditional, again if statement.falls_back else None
+        return (
+            (lambda: self._send(call, bound)),
+            statement.conditional,
+            again if statement.falls_back and call.may_fall_back else None,
+        )
 
     def _send(self, call: Call, query: Any) -> ResponseFuture:
         limit = min(call.remaining(), self.settings.request_timeout_ms / 1000)

@@ -12,7 +12,7 @@ class Statement:
 
     `conditional`: a lightweight transaction (`IF …`). `serial`: a read that first finishes or undoes whatever
     lightweight transaction is under way, so that it shows how one that timed out ended. `falls_back`: a read that is
-    better answered by one replica than not at all.
+    better answered by one replica than not at all, for a call that may fall back.
     """
 
     text: str

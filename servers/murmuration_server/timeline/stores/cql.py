@@ -145,7 +145,9 @@ class CqlHomeStore:
                 yield _MOVE, (point.tweet_id, point.shard, point.after, ttl)
 
 
-_STATE = Statement("SELECT active_at_ms, complete_since, requested_at_ms FROM home_state WHERE user_id = ?")
+_STATE = Statement(
+    "SELECT active_at_ms, complete_since, requested_at_ms FROM home_state WHERE user_id = ?", falls_back=True
+)
 _ACTIVE = Statement("SELECT user_id, active_at_ms FROM home_state WHERE user_id = ?")
 _TOUCH = Statement("UPDATE home_state USING TIMESTAMP ? SET active_at_ms = ? WHERE user_id = ?")
 _BEGIN = Statement("UPDATE home_state USING TIMESTAMP ? SET complete_since = ?, requested_at_ms = ? WHERE user_id = ?")

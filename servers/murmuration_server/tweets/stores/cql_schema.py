@@ -88,7 +88,7 @@ RESPONSE_DELETE = Statement(
 )
 RESPONSE_COUNT = Statement("SELECT count(*) FROM responses WHERE subject_id = ? AND kind = ? AND shard = ?")
 
-REPOST_OF = Statement("SELECT tweet_id, repost_id FROM reposts WHERE tweet_id = ? AND user_id = ?")
+REPOST_OF = Statement("SELECT tweet_id, repost_id FROM reposts WHERE tweet_id = ? AND user_id = ?", falls_back=True)
 REPOST_TAKE = Statement(
     "INSERT INTO reposts (tweet_id, user_id, repost_id, record) VALUES (?, ?, ?, ?) IF NOT EXISTS", conditional=True
 )
