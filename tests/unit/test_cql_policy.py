@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,8 +12,17 @@ from cassandra import Unavailable as NotEnoughReplicas
 from cassandra.cluster import NoHostAvailable
 from cassandra.protocol import OverloadedErrorMessage
 
+from murmuration_server.platform.config import CqlSettings
 from murmuration_server.platform.cql.failures import FAILURES, OutcomeUnknown, may_fall_back, translate
-from murmuration_server.platform.cql.policy import RETRIES, RetryWhatIsSafe
+from murmuration_server.platform.cql.policy import (
+    HURRIED,
+    LONGEST_LOOK_SECONDS,
+    PATIENT,
+    RETRIES,
+    RetryWhatIsSafe,
+    profiles,
+    reconnection,
+)
 from murmuration_server.platform.errors import Overloaded, Unavailable
 
 QUORUM = ConsistencyLevel.LOCAL_QUORUM
@@ -74,3 +84,17 @@ def test_one_replica_is_asked_only_where_the_others_are_missing() -> None:
     assert may_fall_back(ReadTimeout(""))
     assert not may_fall_back(OperationTimedOut())
     assert not may_fall_back(NoHostAvailable("", {}))
+
+
+def test_a_node_that_was_away_for_long_is_looked_for_as_often_as_ever() -> None:
+    pauses = list(islice(reconnection().new_schedule(), 5000))
+    assert len(pauses) == 5000
+    assert max(pauses) <= LONGEST_LOOK_SECONDS
+
+
+@pytest.mark.parametrize(
+    ("name", "ms", "pauses"), [(HURRIED, 500, [0.5, -1]), (HURRIED, 0, [-1]), (PATIENT, 500, [-1])]
+)
+def test_one_more_node_is_asked_where_somebody_waits_and_never_a_third(name: Any, ms: int, pauses: list[float]) -> None:
+    plan = profiles(CqlSettings(second_request_ms=ms))[name].speculative_execution_policy.new_plan("", None)
+    assert [plan.next_execution(None) for _ in pauses] == pauses

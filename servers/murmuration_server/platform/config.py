@@ -301,6 +301,12 @@ class CqlSettings(_Section):
     password: SecretStr = Field(default=SecretStr(""), description="of that user; better in the environment")
     connect_timeout_ms: int = Field(default=5000, ge=1, description="for one node")
     request_timeout_ms: int = Field(default=10_000, ge=1, description="for one request, within what the call has left")
+    second_request_ms: int = Field(
+        default=500,
+        ge=0,
+        description="a node that is silent for so long is not waited for alone: a caller's request goes to another one "
+        "too; 0: never",
+    )
     max_in_flight: int = Field(default=1024, ge=1, description="requests of a process; more wait, then are refused")
     batch_bytes: int = Field(
         default=16_384,

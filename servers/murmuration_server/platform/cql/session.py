@@ -9,10 +9,10 @@ from typing import Any
 
 from cassandra import ConsistencyLevel
 from cassandra.auth import PlainTextAuthProvider
-from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ResponseFuture, Session
+from cassandra.cluster import Cluster, ResponseFuture, Session
 from cassandra.query import BatchStatement, BatchType, PreparedStatement
 
-from murmuration_server.platform.call import Call
+from murmuration_server.platform.call import Call, Priority
 from murmuration_server.platform.config import CqlSettings
 from murmuration_server.platform.cql.failures import (
     DATABASE,
@@ -23,7 +23,7 @@ from murmuration_server.platform.cql.failures import (
     may_fall_back,
     translate,
 )
-from murmuration_server.platform.cql.policy import profile
+from murmuration_server.platform.cql.policy import HURRIED, PATIENT, profiles, reconnection
 from murmuration_server.platform.cql.statement import Request, Statement
 from murmuration_server.platform.errors import DeadlineExceeded, Overloaded, Unavailable
 from murmuration_server.platform.metrics import Metrics
@@ -180,7 +180,8 @@ class CqlSession:
 
     def _send(self, call: Call, query: Any) -> ResponseFuture:
         limit = min(call.remaining(), self.settings.request_timeout_ms / 1000)
-        return self._session.execute_async(query, timeout=limit)
+        hurried = HURRIED if call.priority is Priority.NORMAL else PATIENT
+        return self._session.execute_async(query, timeout=limit, execution_profile=hurried)
 
     def _each(
         self, call: Call, kind: str, senders: Iterable[_Sender], at_once: int = REQUESTS_AT_ONCE
@@ -271,7 +272,8 @@ def _cluster(settings: CqlSettings) -> Cluster:
         auth_provider=_credentials(settings),
         connect_timeout=settings.connect_timeout_ms / 1000,
         control_connection_timeout=settings.connect_timeout_ms / 1000,
-        execution_profiles={EXEC_PROFILE_DEFAULT: profile(settings)},
+        reconnection_policy=reconnection(),
+        execution_profiles=profiles(settings),
     )
 
 
