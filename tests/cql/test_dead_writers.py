@@ -17,6 +17,7 @@ from murmuration_server.platform.config import DAY_MS, OutboxSettings
 from murmuration_server.platform.cql.session import CqlSession
 from murmuration_server.platform.errors import Unavailable
 from murmuration_server.platform.metrics import Metrics
+from murmuration_server.platform.runtime import ThreadRuntime
 from murmuration_server.roles.cql import SCHEMAS
 from murmuration_server.timeline.stores.cql import CqlHomeStateStore
 from murmuration_server.tweets.entries import Counts
@@ -24,7 +25,8 @@ from murmuration_server.tweets.stores.cql import CqlTweetStore
 from murmuration_server.users.stores.cql import CqlUserStore
 from tests.support.contract_clock import START_MS, SetClock
 from tests.support.factories import follow, outbox_row, post, repost, stored_user
-from tests.support.real_cassandra import empty
+from tests.support.real_cassandra import cql_settings, empty
+from tests.support.scheduled import Skewed
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(400)]
 
@@ -44,6 +46,16 @@ class Dying:
     def send(self, call: Call, kind: str, batches: Iterable[Any], at_once: int = 1) -> None:
         if list(batches):
             raise Unavailable("this process")
+
+
+class Timed:
+    """The session of a process that takes this for the database's time."""
+
+    def __init__(self, session: CqlSession, clock: SetClock) -> None:
+        self._session, self.clock = session, clock
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._session, name)
 
 
 @pytest.fixture
@@ -179,7 +191,8 @@ def test_a_completion_that_comes_after_a_later_request_is_void(session: CqlSessi
 def test_the_relay_finds_rows_below_what_it_has_read(
     session: CqlSession, clock: SetClock, call: Call, tmp_path: Any
 ) -> None:
-    ahead, behind = CqlUserStore(session), CqlUserStore(session)
+    timed: Any = Timed(session, clock)
+    ahead, behind = CqlUserStore(timed), CqlUserStore(timed)
     log = SqliteEventLog(tmp_path / "log.db", clock, 1)
     settings = OutboxSettings(bucket_ms=60_000, resweep_ms=1000, margin_ms=100)
     rule = BucketRule(clock, settings)
@@ -202,7 +215,7 @@ def test_the_relay_finds_rows_below_what_it_has_read(
     assert relayed() == [2]
     # Ten seconds behind: found when the bucket is closed.
     clock.ms -= 10_000
-    far_behind = CqlUserStore(session)
+    far_behind = CqlUserStore(timed)
     far_behind.append_outbox(call, bucket, [outbox_row(3)])
     clock.ms += 10_000
     clock.pass_time(1)
@@ -210,3 +223,21 @@ def test_the_relay_finds_rows_below_what_it_has_read(
     clock.pass_time(62)
     assert relayed() == [3]
     log.close()
+
+
+def test_rows_of_a_process_whose_clock_is_ahead_hide_nobody_elses(session: CqlSession, tmp_path: Any) -> None:
+    """Those of others in the same bucket are found at once, and not when it is closed."""
+    right, ahead = ThreadRuntime(), Skewed(ThreadRuntime(), 600_000)  # type: ignore[arg-type]
+    log, call = SqliteEventLog(tmp_path / "log.db", right, 1), Call.background(right, 60)
+    wrong_session = CqlSession(cql_settings(), ahead, Metrics())  # type: ignore[arg-type]
+    try:
+        stores = [CqlUserStore(wrong_session), CqlUserStore(session)]
+        rule = BucketRule(right, OutboxSettings())
+        relay, reader = Relay(stores[1], log, rule, Metrics()), log.consumer("test", ["tweets"])
+        for number, store in enumerate(stores, start=1):
+            store.append_outbox(call, rule.present(), [outbox_row(number)])
+            relay.run_once(call)
+        assert [int(record.value.split()[1]) for record in reader.poll(call, 100)] == [1, 2]
+    finally:
+        wrong_session.close()
+        log.close()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from murmuration_server.platform.call import Call
@@ -9,8 +11,11 @@ from murmuration_server.platform.cql import sums as module
 from murmuration_server.platform.cql.session import CqlSession
 from murmuration_server.platform.cql.statement import Request, Statement
 from murmuration_server.platform.cql.sums import SETTLE_MS, Sums, table
+from murmuration_server.platform.metrics import Metrics
+from murmuration_server.platform.runtime import ThreadRuntime
 from tests.support.contract_clock import SetClock
-from tests.support.real_cassandra import cql_session
+from tests.support.real_cassandra import cql_session, cql_settings
+from tests.support.scheduled import Skewed
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(400)]
 
@@ -35,7 +40,7 @@ class Bench:
         self.clock = SetClock()
         self.call = Call.background(self.clock, 10**6)
         self.looked: list[int] = []
-        self.sums = Sums(self.session, "counted_sums", self._count)
+        self.sums = Sums(self.session, "counted_sums", self._count, lambda call: call.runtime.now_ms())
 
     def _count(self, owner: int, kind: int, shard: int) -> Request:
         self.looked.append(shard)
@@ -122,3 +127,17 @@ def test_a_write_that_took_long_is_to_be_told_again(bench: Bench) -> None:
     assert not bench.sums.too_late(bench.call, began)
     bench.clock.pass_time(SETTLE_MS / 2000)
     assert bench.sums.too_late(bench.call, began)
+
+
+def test_what_a_process_with_a_slow_clock_changes_is_counted(bench: Bench) -> None:
+    """By its own time its changes are old when they are made, and are hidden by what was settled before."""
+    runtime: Any = Skewed(ThreadRuntime(), -10 * SETTLE_MS)
+    session, call = CqlSession(cql_settings(), runtime, Metrics()), Call.background(runtime)
+    try:
+        slow, reader = (Sums(of, "counted_sums", bench._count) for of in (session, bench.session))
+        for id_ in range(1, 4):
+            row: Request = (INSERT, (OWNER, KIND, 0, id_))
+            session.write_together(call, [row, slow.changed(call, OWNER, KIND, 0)])
+            assert reader.read(Call.background(ThreadRuntime()), [OWNER])[OWNER] == {(KIND, 0): id_}
+    finally:
+        session.close()

@@ -1,8 +1,9 @@
 """The outbox tables of a CQL store.
 
 A bucket is spread over a few partitions, so that one minute's events are not one node's. A row's position is the time
-at which it was written by its writer's clock. Clocks differ, and writes overtake one another, so a row may turn up
-below what was read already: the relay looks back by `outbox_reread`, and sweeps whole buckets in the end.
+at which it was written, by the database's clock: by that of a process which is ahead, or was, its rows would hide those
+of all others until the bucket is swept. Writes overtake one another, so a row may turn up below what was read already:
+the relay looks back by `outbox_reread`, and sweeps whole buckets in the end.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from murmuration_server.platform.ids import EPOCH_MS
 PARTITIONS = 4
 """Of a bucket. Readers ask all of them, so it may grow, with readers first, and never shrink."""
 LATE_SECONDS = 2
-"""By how much clocks may be apart and writes may take, for a row to be found by looking back a little."""
+"""By how much nodes' clocks may be apart and writes may take, for a row to be found by looking back a little."""
 _TAG_BITS = 10
 _POSITIONS_A_SECOND = 1_000_000 << _TAG_BITS
 _KNOWN_BUCKETS = 64
@@ -133,7 +134,7 @@ class CqlOutbox:
             if len(self._announced) >= _KNOWN_BUCKETS:
                 self._announced.clear()
             self._announced.add(bucket)
-        first = self._positions(call, len(rows))
+        first = self._positions(len(rows))
         part = self._session.runtime.random.randrange(PARTITIONS)
         return [
             (
@@ -153,10 +154,10 @@ class CqlOutbox:
             for number, row in enumerate(rows)
         ]
 
-    def _positions(self, call: Call, count: int) -> int:
+    def _positions(self, count: int) -> int:
         """The first of so many positions, a microsecond apart, above all that this store has given."""
         with self._lock:
-            now_us = (call.runtime.now_ms() - EPOCH_MS) * 1000
+            now_us = (self._session.clock.now_ms() - EPOCH_MS) * 1000
             first = max(now_us, self._last_us + 1, 1)
             self._last_us = first + count - 1
         return first << _TAG_BITS | self._tag

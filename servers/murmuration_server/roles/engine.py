@@ -11,6 +11,7 @@ from murmuration_server.eventlog.kafka.log import KafkaEventLog
 from murmuration_server.graph.stores.cql import CqlGraphStore
 from murmuration_server.platform.call import Call
 from murmuration_server.platform.config import ConfigError, Settings
+from murmuration_server.platform.cql.clock import LOOK_SECONDS
 from murmuration_server.platform.cql.failures import CqlSilent
 from murmuration_server.platform.errors import MurmurationError
 from murmuration_server.platform.lease_stores.cql import CqlLeaseStore
@@ -75,7 +76,10 @@ class Engine:
 
     def steps(self) -> list[NamedStep]:
         """What keeps the engine going."""
-        return [("cache-keeper", self._cluster.keeper, self._settings.memcached.refresh_ms / 1000)]
+        return [
+            ("cache-keeper", self._cluster.keeper, self._settings.memcached.refresh_ms / 1000),
+            ("database-clock", self._session.clock, LOOK_SECONDS),
+        ]
 
     def serving_ports(self) -> ServingPorts:
         session, settings = self._session, self._settings

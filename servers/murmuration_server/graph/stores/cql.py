@@ -32,7 +32,7 @@ class CqlGraphStore(CqlOutbox):
         return [_row(key, rows[0]) if rows else None for key, rows in zip(keys, found, strict=True)]
 
     def apply(self, call: Call, rows: Sequence[RelationRow], outbox: Sequence[OutboxRow], bucket: int) -> None:
-        began_ms = call.runtime.now_ms()
+        began_ms = self._sums.now_ms(call)
         placed, strays = self._placed(call, rows)
         events = self._outbox_requests(call, bucket, outbox)
         chunks = [placed[start : start + ROWS_TOGETHER] for start in range(0, len(placed), ROWS_TOGETHER)]

@@ -14,6 +14,7 @@ from cassandra.query import BatchStatement, BatchType, PreparedStatement
 
 from murmuration_server.platform.call import Call, Priority
 from murmuration_server.platform.config import CqlSettings
+from murmuration_server.platform.cql.clock import DatabaseClock
 from murmuration_server.platform.cql.failures import (
     DATABASE,
     FAILURES,
@@ -47,6 +48,7 @@ class CqlSession:
     def __init__(self, settings: CqlSettings, runtime: Runtime, metrics: Metrics, *, keyspace: bool = True) -> None:
         """Connects. `keyspace` False: to no keyspace, for whoever makes it. Raises `CqlUnusable`."""
         self.settings, self.runtime, self._metrics = settings, runtime, metrics
+        self.clock = DatabaseClock(runtime)
         self._cluster = _cluster(settings)
         try:
             self._session = self._connect(keyspace=keyspace)
@@ -134,6 +136,7 @@ class CqlSession:
         name, where = self.settings.keyspace, f"{', '.join(self.settings.contact_points)}, port {self.settings.port}"
         try:
             session = self._cluster.connect()
+            self.clock.begin(session)
             if keyspace and name in self._cluster.metadata.keyspaces:
                 session.set_keyspace(name)
         except FAILURES as error:

@@ -19,7 +19,7 @@ from murmuration_server.platform.cql.session import CqlSession
 from murmuration_server.platform.cql.statement import Request, Statement
 
 SETTLE_MS = 60_000
-"""Longer than a call may last, and than two clocks may be apart."""
+"""Longer than a call may last. Times are the database's, whatever the clocks of processes say."""
 COUNTED_AT_ONCE = 64
 """Shards of one owner that one look counts anew; of the others it takes the stored count. The next look goes on."""
 _TAG_BITS = 10
@@ -40,8 +40,12 @@ def table(name: str) -> str:
 
 
 class Sums:
-    def __init__(self, session: CqlSession, name: str, count: CountRequest) -> None:
+    def __init__(
+        self, session: CqlSession, name: str, count: CountRequest, now_ms: Callable[[Call], int] | None = None
+    ) -> None:
+        """`now_ms`: the database's time, unless somebody sets another."""
         self._session, self._count = session, count
+        self.now_ms = now_ms or (lambda _: session.clock.now_ms())
         self._read = Statement(f"SELECT kind, shard, change, counted FROM {name} WHERE owner = ?")
         self._insert = Statement(
             f"INSERT INTO {name} (owner, kind, shard, change) VALUES (?, ?, ?, ?) USING TIMESTAMP ?"
@@ -56,17 +60,18 @@ class Sums:
 
     def changed(self, call: Call, owner: int, kind: int, shard: int) -> Request:
         """To be written in the batch of the rows that change."""
-        now = call.runtime.now_ms() * 1000
+        now = self.now_ms(call) * 1000
         token = now << _TAG_BITS | self._session.runtime.random.getrandbits(_TAG_BITS)
         return self._insert, (owner, kind, shard, token, now)
 
     def too_late(self, call: Call, began_ms: int) -> bool:
-        """Whether a write that began then took so long that its tokens may be gone: it has to be written again."""
-        return call.runtime.now_ms() - began_ms >= SETTLE_MS // 2
+        """Whether a write that began then, by `now_ms`, took so long that its tokens may be gone: it has to be written
+        again."""
+        return self.now_ms(call) - began_ms >= SETTLE_MS // 2
 
     def read(self, call: Call, owners: Sequence[int]) -> dict[int, dict[Shard, int]]:
         """Rows of each owner by kind and shard, for the shards that ever had any."""
-        began_us = call.runtime.now_ms() * 1000
+        began_us = self.now_ms(call) * 1000
         found = self._session.rows_of_each(call, [(self._read, (owner,)) for owner in owners])
         sums: dict[int, dict[Shard, int]] = {}
         dirty: list[tuple[int, Shard, list[int]]] = []

@@ -38,7 +38,7 @@ class CqlTweetStore(CqlOutbox):
         """Nothing to do: each claim was written with its end."""
 
     def create(self, call: Call, record: TweetRecord, outbox: Sequence[OutboxRow], bucket: int) -> int:
-        began_ms, candidate = call.runtime.now_ms(), record.candidate
+        began_ms, candidate = self._sums.now_ms(call), record.candidate
         self._announce(call, [candidate])
         batch = self._session.batch(
             [*self._rows(call, record), *self._outbox_requests(call, bucket, outbox)], logged=True
@@ -52,7 +52,7 @@ class CqlTweetStore(CqlOutbox):
         return candidate.tweet_id
 
     def delete(self, call: Call, tweet_id: int, now_ms: int, outbox: Sequence[OutboxRow], bucket: int) -> bool:
-        began_ms, found = call.runtime.now_ms(), self._session.row(call, cql.GET_SURELY, tweet_id)
+        began_ms, found = self._sums.now_ms(call), self._session.row(call, cql.GET_SURELY, tweet_id)
         record = codec.decode(found[0]) if found else None
         if record is None:
             return False
