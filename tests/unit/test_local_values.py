@@ -27,10 +27,17 @@ class Shared:
         self.loads: list[int] = []
         self.call = Call.background(self.runtime, 1000)
 
-    def process(self, *, local: bool = True) -> Callable[..., dict[int, str]]:
+    def process(self, *, local: bool = True, never_changes: bool = False) -> Callable[..., dict[int, str]]:
         cache = Cache(self.memory, self.runtime, Metrics(), local=local)
         kind: Kind[str] = Kind(
-            "word", 1, 60.0, self._load, encode=str.encode, decode=bytes.decode, local_seconds=SECONDS
+            "word",
+            1,
+            60.0,
+            self._load,
+            encode=str.encode,
+            decode=bytes.decode,
+            local_seconds=SECONDS,
+            never_changes=never_changes,
         )
 
         def read(*ids: int) -> dict[int, str]:
@@ -85,6 +92,14 @@ def test_a_process_that_may_not_keep_values_sees_every_change_at_once(shared: Sh
     shared.stored[1] = "new"
     other.cache.delete(shared.call, other.kind, 1)  # type: ignore[attr-defined]
     assert read(1) == {1: "new"}
+
+
+def test_what_never_changes_every_process_may_keep(shared: Shared) -> None:
+    read = shared.process(local=False, never_changes=True)
+    read(1)
+    shared.memory.flush(shared.call)
+    assert read(1) == {1: "one"}
+    assert shared.loads == [1]
 
 
 def test_what_was_changed_while_it_was_read_is_not_kept() -> None:

@@ -48,7 +48,8 @@ class Cache:
     """Answers what the store holds, sooner. A sick cache store is a miss."""
 
     def __init__(self, store: CacheStore, runtime: Runtime, metrics: Metrics, *, local: bool = True) -> None:
-        """`local`: whether values may be kept in the process; not where others change them and nobody says so."""
+        """`local`: whether values that change may be kept in the process; not where others change them and nobody says
+        so."""
         self._store, self._runtime, self._metrics = store, runtime, metrics
         self._keeps_local = local
         self.changes = Changes(runtime)
@@ -152,7 +153,7 @@ class Cache:
         self._store.delete(call, key)
 
     def _local_values(self, kind: Kind[Any]) -> LocalValues | None:
-        if not kind.local_seconds or not self._keeps_local:
+        if not kind.local_seconds or not (self._keeps_local or kind.never_changes):
             return None
         local = self._local.get(kind.name)
         if local is None:

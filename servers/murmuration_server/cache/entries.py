@@ -21,6 +21,7 @@ class Kind(Generic[T]):
     decoded value in the process for as long as the entry's tag is the one it was decoded from. `local_seconds`: for how
     long the process may use a value without asking the cache at all; only for what never changes or may be late.
     `left_out`: a call that takes what is at hand goes without those that cannot be loaded.
+    `never_changes`: any process may keep it so, also one that does not hear of others' changes.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Kind(Generic[T]):
     keep_parsed: bool = False
     local_seconds: float = 0.0
     left_out: bool = False
+    never_changes: bool = False
 
     @cached_property
     def prefix(self) -> str:

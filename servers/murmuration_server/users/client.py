@@ -32,6 +32,7 @@ class UserClient:
             encode=lambda record: record,
             decode=lambda data: data,
             local_seconds=CACHED_SECONDS,
+            never_changes=True,
         )
 
     def records(self, call: Call, user_ids: Sequence[int]) -> dict[int, bytes]:
