@@ -19,7 +19,9 @@ Load = Callable[[Call, Sequence[int]], Mapping[int, T]]
 
 RECORD_SECONDS = 3600.0
 RECENT_SECONDS = 3600.0
-COUNT_SECONDS = 2.0
+COUNT_SECONDS = 60.0
+"""Whoever changes them voids them, and so does the consumer of the event if he has not got so far."""
+LOCAL_COUNT_SECONDS = 2.0
 LOCAL_SECONDS = 4.0
 """For how long a process may show a post that another process has deleted."""
 _COUNTS = struct.Struct("<qq")
@@ -61,7 +63,7 @@ def counts_kind(load: Load[Counts]) -> Kind[Counts]:
         load,
         encode=lambda counts: _COUNTS.pack(*counts),
         decode=lambda data: Counts._make(_COUNTS.unpack(data)),
-        local_seconds=COUNT_SECONDS,
+        local_seconds=LOCAL_COUNT_SECONDS,
         left_out=True,
     )
 
