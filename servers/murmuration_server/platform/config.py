@@ -250,7 +250,7 @@ class KafkaSettings(_Section):
     request_timeout_ms: int = Field(default=5000, ge=100, description="of one request, where the call has longer")
     delivery_timeout_ms: int = Field(default=10_000, ge=100, description="how long records are tried to be appended")
     session_timeout_ms: int = Field(
-        default=10_000, ge=1000, description="a consumer that is silent for longer loses its partitions"
+        default=6000, ge=1000, description="a consumer that is silent for longer loses its partitions"
     )
     max_poll_interval_ms: int = Field(default=300_000, ge=1000, description="a batch that takes longer does the same")
     queue_records: int = Field(default=100_000, ge=1, description="records of this process on their way to the log")
