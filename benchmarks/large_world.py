@@ -34,13 +34,13 @@ class LargeWorld:
         return self.large_followers if author == self.large else self.ordinary.followers_of(author)
 
 
-def build(bench: Bench, system: Measured, most_followers: int = FOLLOWERS) -> LargeWorld:
-    """Through ImportGraph. Nothing waits to be delivered when it is done."""
+def build(bench: Bench, system: Measured, most_followers: int = FOLLOWERS, accounts: int = ORDINARY) -> LargeWorld:
+    """Through ImportGraph. Nothing waits to be delivered when it is done. `accounts`: ordinary ones."""
     followers = handles("f", bench.size(most_followers, 300))
     small = handles("small", SMALL_AUTHORS)
     bench.say(f"an author with {len(followers):,} followers, and ordinary accounts")
     client = system.client
-    ordinary = settle(system, synthetic(bench.size(ORDINARY, 60), bench.size(MEAN_FOLLOWERS, 10), seed=1))
+    ordinary = settle(system, synthetic(bench.size(accounts, 60), bench.size(MEAN_FOLLOWERS, 10), seed=1))
     import_users(client, ["large", *followers, *small])
     client.admin.import_graph([], ((follower, "large") for follower in followers))
     places = range(0, SMALL_AUTHORS * SMALL_FOLLOWERS, SMALL_FOLLOWERS)

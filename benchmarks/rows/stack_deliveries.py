@@ -1,7 +1,7 @@
 """Deliveries a second on CQL, from the log to rows and cached heads, beside loops that only insert such rows.
 
 System: one process of each role on a Cassandra node, a Kafka broker and three Memcached nodes. Fan-out is held
-(SIGSTOP) while posts are made and published: some of an author with 5,000 followers, and many of ordinary authors (50
+(SIGSTOP) while posts are made and published: some of an author with 3,000 followers, and many of ordinary authors (50
 followers in the mean). It is let go, and the time runs until the last row is counted: it plans the posts, writes jobs
 to Kafka and reads them, reads followers and who is active, writes the rows and prepends them to the heads of all
 followers, each of whom has read his home before.
@@ -39,7 +39,7 @@ from murmuration_server.platform.ids import floor_id
 from murmuration_server.tweets.candidate import Mode, TweetKind, make_flags
 
 NAMES = ("stack-deliveries", "stack-deliveries-one-by-one")
-FOLLOWERS = 5_000
+FOLLOWERS, ACCOUNTS = 3_000, 200
 LARGE_POSTS, ORDINARY_POSTS = 8, 400
 SHAPES = (Shape(50, 32), Shape(100, 16), Shape(200, 8), Shape(200, 16), Shape(250, 8))
 """A node as it is shipped refuses batches of 300 rows."""
@@ -72,7 +72,7 @@ class _Round(NamedTuple):
 
 def measure(bench: Bench) -> list[Row]:
     with bench.deployed(settings=HELD) as system:
-        world = build(bench, system, FOLLOWERS)
+        world = build(bench, system, FOLLOWERS, ACCOUNTS)
         bench.say("every home is read once")
         bench.generator.make_all(system.target, home_requests([*world.large_followers, *world.ordinary.ids]))
         host, _, port = system.stack.cassandra[0].clients.rpartition(":")

@@ -1,7 +1,7 @@
 """Home reads a second of timeline processes with Memcached hits, beside bare gRPC servers.
 
 System: two processes of the timeline role and one of each other role on a Cassandra node, a Kafka broker and three
-Memcached nodes. 400 accounts of the workload model (loadtest/workload.py) with 50 followers in the mean, 6 posts an
+Memcached nodes. 200 accounts of the workload model (loadtest/workload.py) with 50 followers in the mean, 6 posts an
 account, then replies and reposts; readers are the model's choice; every read is a first page of 20 items with users and
 counts. Each reader has read his page before, so his head, his relations and the posts are in Memcached; counts live
 there for two seconds. Calls go to the timeline process itself; the same through the gateway is in the details.
@@ -32,7 +32,7 @@ from benchmarks.system import BareServer
 from loadtest.graphs import synthetic
 
 NAMES = ("stack-home-reads", "stack-two-timelines")
-ACCOUNTS, MEAN_FOLLOWERS, POSTS_EACH = 400, 50, 6
+ACCOUNTS, MEAN_FOLLOWERS, POSTS_EACH = 200, 50, 6
 THREADS = (1, 4, 8)
 ONE, TWO, GATEWAY = "one timeline", "two timelines", "gateway"
 

@@ -21,7 +21,7 @@ from benchmarks.probing import Probing, row_of_probes
 from benchmarks.results import Row
 
 NAMES = ("stack-visible-half-load",)
-LARGE_FOLLOWERS = 500
+LARGE_FOLLOWERS, ACCOUNTS = 300, 200
 """Nobody posts as the large author here."""
 ROUND_SECONDS = 10.0
 FULL_SECONDS = 3.0
@@ -34,7 +34,7 @@ MOST_IN_FLIGHT = 256
 def measure(bench: Bench) -> list[Row]:
     with ExitStack() as stack:
         system = stack.enter_context(bench.deployed())
-        world = build(bench, system, LARGE_FOLLOWERS)
+        world = build(bench, system, LARGE_FOLLOWERS, ACCOUNTS)
         pool = stack.enter_context(ThreadPoolExecutor(PROBES_AT_ONCE))
         bench.generator.make_all(system.target, home_requests(world.ordinary.ids))
         bench.say("what it takes at full load")
