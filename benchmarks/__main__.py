@@ -78,33 +78,38 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Figures under a profiler are not those of the system.
     out = options.out or (None if options.quick or options.profile else suite.file)
     began = time.monotonic()
-    try:
-        documents = _measure(suite, names, options, out)
-    except (BenchFailed, SystemFailed, Missing, ServerFailed, MurmurationError) as error:
-        kept = f" Rows measured before it stand in {out}." if out else ""
-        print(f"benchmarks: {error}{kept}", file=sys.stderr)
-        return 1
+    documents, failures = _measure(suite, names, options, out)
     print(json.dumps(documents, indent=1) if options.json else table.plain(documents))
+    for failure in failures:
+        print(f"benchmarks: {failure}", file=sys.stderr)
     print(f"{len(documents)} rows in {time.monotonic() - began:.0f} s", file=sys.stderr)
-    return 0
+    return 1 if failures else 0
 
 
-def _measure(suite: Suite, names: Sequence[str], options: argparse.Namespace, out: Path | None) -> list[dict[str, Any]]:
-    """The rows in the order of the goals; each is in the file as soon as it is measured."""
+def _measure(
+    suite: Suite, names: Sequence[str], options: argparse.Namespace, out: Path | None
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """The rows in the order of the goals; each is in the file as soon as it is measured. And what failed: that keeps
+    no other row from being measured."""
     rounds = options.rounds or (2 if options.quick else LEAST)
     profiles = FOLDER / options.profile if options.profile else None
     documents: list[dict[str, Any]] = []
+    failures: list[str] = []
     with Bench(rounds, quick=options.quick, quiet=options.quiet, profiles=profiles) as bench:
         for measurement in suite.chosen(names):
             bench.say(", ".join(measurement.NAMES))
             facts = suite.facts()
             if facts["load_average_before"] > facts["cores"] * BUSY:
                 bench.say(f"load average {facts['load_average_before']}: others use this machine, and times show it")
-            new = [row.document(facts) for row in measurement.measure(bench)]
+            try:
+                new = [row.document(facts) for row in measurement.measure(bench)]
+            except (BenchFailed, SystemFailed, Missing, ServerFailed, MurmurationError) as error:
+                failures.append(f"{', '.join(measurement.NAMES)}: {error}")
+                continue
             documents += new
             if out is not None:
                 results.merge(out, new)
-    return results.in_order(documents)
+    return results.in_order(documents), failures
 
 
 if __name__ == "__main__":

@@ -40,10 +40,10 @@ from murmuration_server.tweets.candidate import Mode, TweetKind, make_flags
 
 NAMES = ("stack-deliveries", "stack-deliveries-one-by-one")
 FOLLOWERS, ACCOUNTS = 3_000, 200
-LARGE_POSTS, ORDINARY_POSTS = 8, 400
+LARGE_POSTS, ORDINARY_POSTS = 6, 300
 SHAPES = (Shape(50, 32), Shape(100, 16), Shape(200, 8), Shape(200, 16), Shape(250, 8))
 """A node as it is shipped refuses batches of 300 rows."""
-ONE_BY_ONE_ROWS = 2_000
+ONE_BY_ONE_ROWS = 500
 NOBODY = 1 << 62
 """Above all ids that there are."""
 LOOK_SECONDS = 0.1
