@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from benchmarks import results
+from benchmarks import __main__, results
 from benchmarks.bench import Bench
-from benchmarks.failures import TookTooLong
+from benchmarks.failures import BenchFailed, TookTooLong
+from benchmarks.intervals import Estimate
 from benchmarks.machine import ROOT
 from benchmarks.people import HOME, POST, People, post_requests
+from benchmarks.registry import EMBEDDED
+from benchmarks.results import Row
 from benchmarks.system import await_delivered
 from loadtest.graphs import synthetic
 from murmuration.v1 import tweet_pb2
@@ -62,6 +66,30 @@ def test_a_row_that_a_suite_lacks_is_refused_with_those_it_has(arguments: tuple[
     assert done.returncode == 2
     assert "there is no row" in done.stderr
     assert there in done.stderr
+
+
+class _Fails:
+    NAMES = ("page-40",)
+
+    def measure(self, bench: Bench) -> list[Row]:
+        raise BenchFailed("nobody is there")
+
+
+class _Measures:
+    NAMES = ("start",)
+
+    def measure(self, bench: Bench) -> list[Row]:
+        return [Row("start", Estimate(1.0, 1.0, 1.0, 0.95), 1)]
+
+
+def test_a_row_that_fails_is_named_and_keeps_no_other_from_being_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(__main__, "EMBEDDED", replace(EMBEDDED, measurements=(_Fails(), _Measures())))
+    out = tmp_path / "rows.json"
+    assert __main__.main(["--quiet", "--out", str(out)]) == 1
+    assert [row["name"] for row in results.read(out)] == ["start"]
+    assert "page-40: nobody is there" in capsys.readouterr().err
 
 
 def test_a_system_that_does_not_deliver_is_not_waited_for_for_ever() -> None:
