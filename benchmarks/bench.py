@@ -84,12 +84,14 @@ class Bench:
             yield system
 
     @contextmanager
-    def measuring(self, system: Measured) -> Iterator[None]:
-        """Around the rounds of a measurement: what is profiled, where profiles are wanted."""
+    def measuring(self, system: Measured, *processes: str) -> Iterator[None]:
+        """Around the rounds of a measurement: what is profiled, where profiles are wanted. `processes`: by their names,
+        if not all; where there are many, to look at all of them at once would be most of what they do."""
         if self._profiles is None:
             yield
             return
-        with recorded(system.pids(), self._profiles) as files:
+        pids = {name: pid for name, pid in system.pids().items() if not processes or name in processes}
+        with recorded(pids, self._profiles) as files:
             yield
         for file in files:
             self.say(f"profile: {file}")

@@ -83,7 +83,7 @@ def measure(bench: Bench) -> list[Row]:
             bench.say("raw, rows a second: " + ", ".join(f"{shape} {rate:,.0f}" for shape, rate in shapes.items()))
             best = max(shapes, key=lambda shape: shapes[shape])
             _round(bench, system, world, raw, best, rng)  # warms all sides up
-            with bench.measuring(system):
+            with bench.measuring(system, "fanout-0"):
                 measured = bench.interleave({"all": lambda: _round(bench, system, world, raw, best, rng)})["all"]
     return _rows(measured, best, shapes)
 

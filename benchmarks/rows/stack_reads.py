@@ -58,7 +58,7 @@ def measure(bench: Bench) -> list[Row]:
         sides[ONE] = reading(bench, first.target, [first.pid], requests)
         sides[TWO] = reading(bench, both, [first.pid, second.pid], requests)
         sides[GATEWAY] = reading(bench, system.target, [system.roles.process("gateway").pid], requests)
-        with bench.measuring(system):
+        with bench.measuring(system, "timeline-0"):
             measured = bench.interleave(sides)
         return _rows(measured, statistics.mean(map(len, replies)))
 

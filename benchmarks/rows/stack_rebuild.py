@@ -51,7 +51,7 @@ def measure(bench: Bench) -> list[Row]:
                 _flush(node.clients)
             return read()
 
-        with bench.measuring(system):
+        with bench.measuring(system, "timeline-0", "tweets-0"):
             measured = bench.interleave({"cached": read, "cold": cold})
     detail = {"stored_home_s": statistics.median(stored)}
     return [

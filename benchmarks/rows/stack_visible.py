@@ -56,7 +56,7 @@ def measure(bench: Bench) -> list[Row]:
             system.await_delivered()
             return times
 
-        with bench.measuring(system):
+        with bench.measuring(system, "relay-0", "fanout-0"):
             measured = bench.interleave({"half load": at_half_load})["half load"]
     detail: dict[str, float | str] = {"half_load_calls_per_second": half, "mix": "everyday"}
     return [row_of_probes(NAMES[0], measured, detail)]

@@ -52,7 +52,7 @@ def measure(bench: Bench) -> list[Row]:
                 kafka.start()
                 system.await_delivered()
 
-        with bench.measuring(system):
+        with bench.measuring(system, "tweets-0"):
             measured = bench.interleave({"with Kafka": beside, "without": without}, min(bench.rounds, ROUNDS))
     rates = {name: [tally.per_second for tally in tallies] for name, tallies in measured.items()}
     ratios = [one / other for one, other in zip(rates["without"], rates["with Kafka"], strict=True)]
