@@ -15,6 +15,14 @@ from benchmarks.registry import EMBEDDED, STACK, SUITES, Suite
 from benchmarks.results import Row
 
 KEYS = {"name", "value", "unit", "goal", "met", "low", "high", "rounds", "detail", "machine", "adr"}
+NOT_MEASURED = {
+    "stack-posts-without-log",
+    "stack-recovery-role",
+    "stack-recovery-cache",
+    "stack-recovery-database",
+    "stack-recovery-log",
+}
+"""Not yet, on a machine that is quiet enough."""
 FACTS = {"cores", "memory_gib", "python", "grpcio", "kernel", "load_average_before", "commit", "measured_at"}
 
 
@@ -34,9 +42,8 @@ def test_names_are_of_one_suite_only() -> None:
 
 @pytest.mark.parametrize("suite", SUITES, ids=lambda suite: suite.plot)
 def test_the_file_has_a_row_for_each_goal_in_order(suite: Suite) -> None:
-    rows = results.read(suite.file)
-    assert suite is STACK or rows
-    assert not rows or [row["name"] for row in rows] == suite.names
+    measured = [row["name"] for row in results.read(suite.file)]
+    assert measured == [name for name in suite.names if name in measured or name not in NOT_MEASURED]
 
 
 @pytest.mark.parametrize("row", [row for rows in page.read().values() for row in rows], ids=lambda row: row["name"])
