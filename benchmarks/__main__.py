@@ -23,6 +23,8 @@ from tools.stack.command import refusal
 from tools.stack.process import Missing, ServerFailed
 
 COLUMNS = 100
+FAILURES = (BenchFailed, SystemFailed, Missing, ServerFailed, MurmurationError, OSError)
+"""Of one measurement. OSError: a connection of the load's that broke."""
 BUSY = 0.5
 """Of the cores: with a higher load average before a measurement, somebody else uses the machine. What the measurement
 before has left in it counts too, so this is a hint and no more."""
@@ -103,7 +105,7 @@ def _measure(
                 bench.say(f"load average {facts['load_average_before']}: others use this machine, and times show it")
             try:
                 new = [row.document(facts) for row in measurement.measure(bench)]
-            except (BenchFailed, SystemFailed, Missing, ServerFailed, MurmurationError) as error:
+            except FAILURES as error:
                 failures.append(f"{', '.join(measurement.NAMES)}: {error}")
                 continue
             documents += new

@@ -5,16 +5,19 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import islice
 from struct import Struct
 from typing import NamedTuple
 
-from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile
+from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, ResponseFuture
 from cassandra.io.libevreactor import LibevConnection
 from cassandra.policies import RoundRobinPolicy
 from cassandra.query import BatchStatement, BatchType, ConsistencyLevel
 
+from benchmarks.failures import BenchFailed
 from murmuration_server.platform.config import CqlSettings
+from murmuration_server.platform.cql.failures import FAILURES
 from murmuration_server.platform.cql.session import PROTOCOL_VERSION
 
 INSERT = """INSERT INTO {keyspace}.home (user_id, tweet_id, author_id, subject_id, subject_author_id, flags)
@@ -56,22 +59,24 @@ class RawCql:
         self._insert = self._session.prepare(INSERT.format(keyspace=settings.keyspace))
 
     def batched(self, rows: Sequence[HomeRow], shape: Shape) -> float:
-        """Rows a second."""
-        under_way: deque[object] = deque()
+        """Rows a second. Raises BenchFailed."""
+        under_way: deque[ResponseFuture] = deque()
         began = time.perf_counter()
-        for batch in self._batches(rows, shape.rows):
-            if len(under_way) == shape.in_flight:
-                under_way.popleft().result()  # type: ignore[attr-defined]
-            under_way.append(self._session.execute_async(batch))
-        for future in under_way:
-            future.result()  # type: ignore[attr-defined]
+        with _refused():
+            for batch in self._batches(rows, shape.rows):
+                if len(under_way) == shape.in_flight:
+                    under_way.popleft().result()
+                under_way.append(self._session.execute_async(batch))
+            for future in under_way:
+                future.result()
         return len(rows) / (time.perf_counter() - began)
 
     def one_by_one(self, rows: Sequence[HomeRow]) -> float:
-        """Rows a second: each after the answer to the one before."""
+        """Rows a second: each after the answer to the one before. Raises BenchFailed."""
         began = time.perf_counter()
-        for row in rows:
-            self._session.execute(self._insert, (*row, TTL_SECONDS))
+        with _refused():
+            for row in rows:
+                self._session.execute(self._insert, (*row, TTL_SECONDS))
         return len(rows) / (time.perf_counter() - began)
 
     def close(self) -> None:
@@ -83,6 +88,14 @@ class RawCql:
             batch = BatchStatement(BatchType.UNLOGGED)
             batch._statements_and_parameters = [(True, query_id, [*values, ttl]) for values in part]
             yield batch
+
+
+@contextmanager
+def _refused() -> Iterator[None]:
+    try:
+        yield
+    except FAILURES as error:
+        raise BenchFailed(f"The database did not take raw rows: {error}") from error
 
 
 def _encoded(row: HomeRow) -> list[bytes]:
