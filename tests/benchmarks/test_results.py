@@ -15,14 +15,6 @@ from benchmarks.registry import EMBEDDED, STACK, SUITES, Suite
 from benchmarks.results import Row
 
 KEYS = {"name", "value", "unit", "goal", "met", "low", "high", "rounds", "detail", "machine", "adr"}
-NOT_MEASURED = {
-    "stack-posts-without-log",
-    "stack-recovery-role",
-    "stack-recovery-cache",
-    "stack-recovery-database",
-    "stack-recovery-log",
-}
-"""Not yet, on a machine that is quiet enough."""
 FACTS = {"cores", "memory_gib", "python", "grpcio", "kernel", "load_average_before", "commit", "measured_at"}
 
 
@@ -42,8 +34,7 @@ def test_names_are_of_one_suite_only() -> None:
 
 @pytest.mark.parametrize("suite", SUITES, ids=lambda suite: suite.plot)
 def test_the_file_has_a_row_for_each_goal_in_order(suite: Suite) -> None:
-    measured = [row["name"] for row in results.read(suite.file)]
-    assert measured == [name for name in suite.names if name in measured or name not in NOT_MEASURED]
+    assert [row["name"] for row in results.read(suite.file)] == suite.names
 
 
 @pytest.mark.parametrize("row", [row for rows in page.read().values() for row in rows], ids=lambda row: row["name"])
