@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import socket
 import time
-import urllib.request
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +16,7 @@ import pytest
 
 from murmuration_client import Client, NotFound
 from tests.process.running import until
-from tests.stack.town import CALL_SECONDS, Town
+from tests.stack.town import CALL_SECONDS, SELDOM_CALLED, Town, answered
 from tools.stack.roles import ROLES
 from tools.stack.stack import Stack
 
@@ -26,6 +25,7 @@ pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
 SEED = 26_11
 BEFORE, AFTER = 60, 30
 """Calls answered before a fault, and after it is over."""
+ROLLS = 10
 LONGER_THAN_A_SESSION = 14.0
 """Seconds. A consumer that is silent for `kafka.session_timeout_ms` loses its partitions to others."""
 LONGER_THAN_A_TURN = 8.0
@@ -100,11 +100,7 @@ def test_each_of_two_processes_does_a_part_of_the_work(town: Town) -> None:
     with town.in_use():
         town.await_acked(BEFORE)
     whole(town)
-    idle = [
-        process.name
-        for process in town.processes()
-        if process.role not in ("relay", "fanout", "admin") and not _answered(process.metrics_url)
-    ]
+    idle = [process.name for process in town.processes() if process.role not in SELDOM_CALLED and not answered(process)]
     assert not idle, "nobody has called these"
 
 
@@ -127,15 +123,33 @@ def test_one_process_of_a_role_is_killed(town: Town, role: str) -> None:
 @pytest.mark.parametrize("role", ROLES)
 def test_a_role_is_rolled_and_no_call_fails(town: Town, role: str) -> None:
     """As a deployment rolls it: told to stop, begun anew, one after the other."""
-    repeated = town.load.tally.repeated
-    with town.in_use():
+    with town.without_failures():
         town.await_acked(AFTER)
         for number in range(2):
             process = town.roles.process(role, number)
             process.restart()
             assert process.status in (None, 0)
             town.await_acked(AFTER)
-    assert town.load.tally.repeated == repeated, "calls that failed although the client tries again"
+    whole(town)
+
+
+def test_all_roles_are_rolled_ten_times_and_no_call_fails(town: Town) -> None:
+    """All at once, as a change of settings rolls them: of each role one process after the other."""
+    begun = time.monotonic()
+    with town.without_failures():
+        for number in (0, 1) * ROLLS:
+            town.await_acked(AFTER)
+            rolled = [town.roles.process(role, number) for role in ROLES]
+            for process in rolled:
+                process.begin_stop()
+            for process in rolled:
+                process.await_end()
+                assert process.status == 0, process.name
+                process.begin()
+            for process in rolled:
+                process.await_ready()
+                town.await_found(process)
+    print(f"all roles rolled {ROLLS} times in {time.monotonic() - begun:.0f} s")
     whole(town)
 
 
@@ -221,12 +235,6 @@ def test_the_database_is_killed_and_comes_back(town: Town, stack: Stack) -> None
         town.await_acked(AFTER)
     print(f"the database killed and back: posts are taken and delivered {seconds:.1f} s after its start")
     whole(town)
-
-
-def _answered(url: str) -> bool:
-    with urllib.request.urlopen(url, timeout=10) as answer:
-        text = answer.read().decode()
-    return "murmuration_rpc_seconds_count{" in text
 
 
 def _flush(address: str) -> None:
