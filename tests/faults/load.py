@@ -27,7 +27,7 @@ KINDS = {
     tweet_pb2.TWEET_KIND_REPOST: Kind.REPOST,
 }
 PATIENCE_SECONDS = 60.0
-"""For one call with all its repetitions; a restart takes a second or two."""
+"""For one call with all its repetitions, unless a fault lasts longer; a restart takes a second or two."""
 PAUSE_SECONDS = 0.02
 MOST_THINKING_SECONDS = 0.05
 RECENT = 60
@@ -52,6 +52,7 @@ class Load:
     model: Model
     people: Sequence[Sequence[int]]
     seed: int
+    patience: float = PATIENCE_SECONDS
     tally: Tally = field(default_factory=Tally)
     failures: list[str] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -72,7 +73,7 @@ class Load:
         """When each has its answer."""
         self._stop.set()
         for thread in self._threads:
-            thread.join(PATIENCE_SECONDS * 2)
+            thread.join(self.patience * 2)
             assert not thread.is_alive(), "a call that never ends"
         self._threads.clear()
         assert not self.failures, self.failures
@@ -89,7 +90,7 @@ class Load:
                     error.add_note("an earlier attempt had no answer")
                 raise
             except MurmurationError as error:
-                if error.reason == "INTERNAL" or time.monotonic() - begun > PATIENCE_SECONDS:
+                if error.reason == "INTERNAL" or time.monotonic() - begun > self.patience:
                     raise
                 lost = True
                 self.tally.refusals.append(f"{time.strftime('%H:%M:%S')} {type(error).__name__}: {error}")

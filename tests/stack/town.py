@@ -11,7 +11,7 @@ from random import Random
 
 from murmuration_client import Client, MurmurationError
 from tests.faults import checks
-from tests.faults.load import Load
+from tests.faults.load import PATIENCE_SECONDS, Load
 from tests.process.running import until
 from tests.support.model import Model
 from tools.stack.roles import RoleProcess, Roles
@@ -44,16 +44,23 @@ def answered(process: RoleProcess) -> bool:
 
 
 class Town:
-    """Use as a context manager. `counts`: processes of a role, if not one. `tree`: the checkout of another version,
-    which all of them run at first."""
+    """Use as a context manager. `counts`: processes of a role, if not one. `patience`: of people, for one call with all
+    its repetitions, in seconds. `tree`: the checkout of another version, which all of them run at first."""
 
     def __init__(
-        self, stack: Stack, folder: Path, counts: Mapping[str, int], seed: int, tree: Path | None = None
+        self,
+        stack: Stack,
+        folder: Path,
+        counts: Mapping[str, int],
+        seed: int,
+        patience: float = PATIENCE_SECONDS,
+        tree: Path | None = None,
     ) -> None:
         self.roles = Roles(stack.config, folder, counts, SETTINGS)
         for process in self.roles:
             process.take(tree)
         self.stack, self.random, self.model = stack, Random(seed), Model()
+        self._patience = patience
         self._seed, self.waiting = seed, ""
 
     def __enter__(self) -> Town:
@@ -70,21 +77,23 @@ class Town:
         self.roles.stop()
 
     def _settle_in(self) -> None:
+        self.client = Client(self.roles.target, timeout=CALL_SECONDS)
         # Processes that have just begun prepare their statements.
         with Client(self.roles.target, timeout=RECOVERY_SECONDS) as patient:
-            patient.create_user(f"first{self.random.getrandbits(32):x}")
-        self.client = Client(self.roles.target, timeout=CALL_SECONDS)
+            self._fill(patient)
+        self.probe()
+
+    def _fill(self, patient: Client) -> None:
         name = f"t{self.random.getrandbits(32):x}"
-        self.users = [self.client.create_user(f"{name}_{number}").user_id for number in range(THREADS * PLAYERS)]
+        self.users = [patient.create_user(f"{name}_{number}").user_id for number in range(THREADS * PLAYERS)]
         people = [self.users[start::THREADS] for start in range(THREADS)]
-        self.load = Load(self.client, self.model, people, self._seed)
+        self.load = Load(self.client, self.model, people, self._seed, self._patience)
         for _ in range(FIRST_FOLLOWS):
             user, other = self.random.sample(self.users, 2)
-            self.client.acting_as(user).follow(other)
+            patient.acting_as(user).follow(other)
             self.model.follow(user, other)
-        self._author, self._reader = (self.client.create_user(f"{name}_{who}").user_id for who in ("a", "r"))
-        self.client.acting_as(self._reader).follow(self._author)
-        self.probe()
+        self.author, self.reader = (patient.create_user(f"{name}_{who}").user_id for who in ("a", "r"))
+        patient.acting_as(self.reader).follow(self.author)
 
     @contextmanager
     def without_failures(self, but: str = "") -> Iterator[None]:
@@ -125,6 +134,11 @@ class Town:
         until("the post in a follower's home", self._shown, RECOVERY_SECONDS)
         return time.monotonic() - begun
 
+    @property
+    def probed(self) -> int:
+        """The last new post of `probe`."""
+        return self._probe
+
     def come_right(self) -> checks.Findings:
         """Everything beside the model, once nothing waits."""
         try:
@@ -149,14 +163,14 @@ class Town:
 
     def _posted(self) -> bool:
         try:
-            self._probe = self.client.acting_as(self._author).create_tweet("does it answer?").tweet_id
+            self._probe = self.client.acting_as(self.author).create_tweet("does it answer?").tweet_id
         except MurmurationError:
             return False
         return True
 
     def _shown(self) -> bool:
         try:
-            page = self.client.acting_as(self._reader).home_page(5)
+            page = self.client.acting_as(self.reader).home_page(5)
         except MurmurationError:
             return False
         return self._probe in [item.tweet.tweet_id for item in page.items]

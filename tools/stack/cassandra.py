@@ -10,7 +10,8 @@ from tools.stack.maven import jars, java
 from tools.stack.process import ServerProcess, accepts, free_port, is_free
 
 COORDINATES = ["org.apache.cassandra:cassandra-all:5.0.5"]
-START_SECONDS = 120.0
+START_SECONDS = 240.0
+"""A node that has been killed replays its log first, and a machine may be busy."""
 HEAP_MEGABYTES = 512
 DIRECT_MEGABYTES = 256
 """Memory outside of the heap: buffers of the network and of files, and half of what was written and not yet flushed."""
@@ -39,7 +40,8 @@ seed_provider:
     parameters:
       - seeds: "{seeds}"
 listen_address: {host}
-rpc_address: {host}
+rpc_address: {answers}
+broadcast_rpc_address: {host}
 storage_port: {storage_port}
 native_transport_port: {port}
 endpoint_snitch: SimpleSnitch
@@ -63,11 +65,16 @@ unlogged_batch_across_partitions_warn_threshold: 1000
 
 @dataclass(frozen=True)
 class Node:
-    """Where a node listens: all nodes of a cluster have the same ports, each on a loopback address of its own."""
+    """Where a node listens: all nodes of a cluster have the same ports, each on a loopback address of its own.
+
+    behind: where the node itself takes clients' connections, if somebody is to stand in front of it: clients are told
+    `host`. Empty: at `host` too.
+    """
 
     host: str
     port: int
     storage_port: int
+    behind: str = ""
 
 
 def node(folder: Path, place: Node, seeds: Sequence[str], *, durable: bool = False) -> ServerProcess:
@@ -83,6 +90,7 @@ def node(folder: Path, place: Node, seeds: Sequence[str], *, durable: bool = Fal
         _YAML.format(
             seeds=",".join(f"{seed}:{place.storage_port}" for seed in seeds),
             host=place.host,
+            answers=place.behind or place.host,
             storage_port=place.storage_port,
             port=place.port,
             commitlog_sync=sync,
@@ -94,7 +102,7 @@ def node(folder: Path, place: Node, seeds: Sequence[str], *, durable: bool = Fal
         f"cassandra-{place.host}",
         _command(folder, config),
         folder,
-        lambda: accepts(place.host, place.port),
+        lambda: accepts(place.behind or place.host, place.port),
         START_SECONDS,
     )
 
@@ -105,11 +113,17 @@ def one_node(folder: Path, *, durable: bool = False) -> tuple[ServerProcess, Nod
     return node(folder, place, [place.host], durable=durable), place
 
 
-def choose_places(count: int) -> list[Node]:
-    """For a cluster of so many nodes: 127.0.0.1 and the addresses after it, with ports that are free on all of them."""
+def choose_places(count: int, *, behind: bool = False) -> list[Node]:
+    """For a cluster of so many nodes: 127.0.0.1 and the addresses after it, with ports that are free on all of them.
+
+    behind: the last one's own address is another, so that somebody may listen in its place.
+    """
     hosts = [f"127.0.0.{number}" for number in range(1, count + 1)]
-    port, storage_port = _free_on_all(hosts), _free_on_all(hosts)
-    return [Node(host, port, storage_port) for host in hosts]
+    own = f"127.0.1.{count}" if behind else ""
+    taken = [*hosts, own] if behind else hosts
+    port, storage_port = _free_on_all(taken), _free_on_all(taken)
+    *others, last = hosts
+    return [*(Node(host, port, storage_port) for host in others), Node(last, port, storage_port, own)]
 
 
 def cluster(folder: Path, places: Sequence[Node], *, durable: bool = False) -> list[ServerProcess]:

@@ -28,15 +28,17 @@ class Places:
     cursor_key: str
 
 
-def places_of(folder: Path, cassandra_nodes: int) -> Places:
-    """Those of the folder, or free ones for a new folder.
+def places_of(folder: Path, cassandra_nodes: int, *, last_behind: bool = False) -> Places:
+    """Those of the folder, or free ones for a new folder. last_behind: as `choose_places` has it, of a new folder.
 
     Raises `ServerFailed` where it has another number of nodes, or somebody listens there.
     """
     file = folder / FILE
     if not file.is_file():
         caches = [free_port() for _ in range(MEMCACHED_NODES)]
-        places = Places(choose_places(cassandra_nodes), free_port(), caches, secrets.token_hex(KEY_BYTES))
+        places = Places(
+            choose_places(cassandra_nodes, behind=last_behind), free_port(), caches, secrets.token_hex(KEY_BYTES)
+        )
         write_private(file, json.dumps(asdict(places)))
         return places
     kept = json.loads(file.read_text())

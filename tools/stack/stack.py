@@ -61,7 +61,8 @@ class Stack:
     """Begun by `start`, ended by `stop`; both from a thread that lives as long as the servers should.
 
     folder: of all data, logs and the configuration; one that was used before goes on where it was. durable: Cassandra
-    answers a write only once it is on disk, which tests need that kill its only node. say: is told how far it has come.
+    answers a write only once it is on disk, which tests need that kill its only node. last_behind: clients look for the
+    last Cassandra node where somebody else listens for it (tools/stack/toxiproxy.py). say: is told how far it has come.
     """
 
     def __init__(
@@ -70,12 +71,14 @@ class Stack:
         cassandra_nodes: int = 1,
         *,
         durable: bool = False,
+        last_behind: bool = False,
         say: Callable[[str], None] = lambda _: None,
     ) -> None:
         """Raises `ServerFailed` where the folder has another number of nodes, or its ports are taken; `Missing`."""
         self.folder, self._say, self._began = folder.resolve(), say, time.monotonic()
         self.folder.mkdir(parents=True, exist_ok=True)
-        places = places_of(self.folder, cassandra_nodes)
+        places = places_of(self.folder, cassandra_nodes, last_behind=last_behind)
+        self.nodes = places.cassandra
         nodes = cluster(self.folder / "cassandra", places.cassandra, durable=durable)
         self.cassandra = [
             Server(process, f"{place.host}:{place.port}", cassandra.HEAP_MEGABYTES + cassandra.DIRECT_MEGABYTES)
