@@ -30,9 +30,16 @@ PATIENCE_SECONDS = 60.0
 """For one call with all its repetitions, unless a fault lasts longer; a restart takes a second or two."""
 PAUSE_SECONDS = 0.02
 MOST_THINKING_SECONDS = 0.05
+CLOCK_IS_BEHIND = "this machine's clock is behind"
 RECENT = 60
 """What is answered and reposted is among the newest so many."""
-DEFINITE = (NotFound, NotAllowed)
+
+
+class ClockIsBehind(Exception):
+    """No id above that of a post of a time to come: refused until the clock has come so far, and nothing was done."""
+
+
+DEFINITE = (NotFound, NotAllowed, ClockIsBehind)
 
 
 @dataclass
@@ -90,6 +97,11 @@ class Load:
                     error.add_note("an earlier attempt had no answer")
                 raise
             except MurmurationError as error:
+                if CLOCK_IS_BEHIND in error.message:
+                    refused = ClockIsBehind(error.message)
+                    if lost:
+                        refused.add_note("an earlier attempt had no answer")
+                    raise refused from error
                 if error.reason == "INTERNAL" or time.monotonic() - begun > self.patience:
                     raise
                 lost = True

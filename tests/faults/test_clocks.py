@@ -14,6 +14,7 @@ import pytest
 from murmuration.v1 import tweet_pb2
 from murmuration_client import Client, Unavailable
 from tests.faults import checks
+from tests.faults.clocks import Clock
 from tests.process.running import Server, settled, until
 from tests.support.model import Entry, Kind, Model
 
@@ -24,26 +25,12 @@ SETTINGS = {"outbox.bucket_ms": 1000, "outbox.resweep_ms": 600, "outbox.margin_m
 POSTS = 15
 
 
-class Clock:
-    """Of every process that is started while it stands in the environment."""
-
-    def __init__(self, file: Path) -> None:
-        self._file = file
-        self.set(0)
-
-    def set(self, ms: int) -> None:
-        """By how much it is wrong, from now on. Replaced whole: a process may be reading it."""
-        draft = self._file.with_suffix(".new")
-        draft.write_text(str(ms))
-        draft.replace(self._file)
-
-
 @pytest.fixture
 def clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Clock:
-    here = str(Path(__file__).parent / "clock")
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [here, os.environ.get("PYTHONPATH")])))
-    monkeypatch.setenv("FAULTS_CLOCK", str(tmp_path / "clock"))
-    return Clock(tmp_path / "clock")
+    made = Clock(tmp_path / "clock")
+    for name, value in made.environment.items():
+        monkeypatch.setenv(name, value)
+    return made
 
 
 class Town:

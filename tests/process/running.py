@@ -199,7 +199,22 @@ def value(found: Mapping[str, list[tuple[dict[str, str], float]]], name: str, **
 
 
 def listening_ports(pid: int) -> list[int]:
-    """TCP ports on which a process listens (proc(5): state 0A of /proc/net/tcp, joined by the sockets' inodes)."""
+    """TCP ports on which a process listens."""
+    return sorted({_port(here) for here, _, state in _connections(pid) if state == "0A"})
+
+
+def connected_ports(pid: int) -> set[int]:
+    """TCP ports to which a process is connected."""
+    return {_port(there) for _, there, state in _connections(pid) if state == "01"}
+
+
+def _port(address: str) -> int:
+    """Of an address as proc(5) has it."""
+    return int(address.rpartition(":")[2], 16)
+
+
+def _connections(pid: int) -> Iterator[tuple[str, str, str]]:
+    """Its own address, the other's and the state (proc(5): /proc/net/tcp, joined by the sockets' inodes)."""
     inodes = set()
     for link in Path(f"/proc/{pid}/fd").iterdir():
         try:
@@ -208,16 +223,14 @@ def listening_ports(pid: int) -> list[int]:
             continue
         if name.startswith("socket:["):
             inodes.add(name[8:-1])
-    ports = set()
     for table in ("tcp", "tcp6"):
         try:
             lines = Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]
         except FileNotFoundError:
             continue  # No IPv6 here.
         for fields in map(str.split, lines):
-            if fields[3] == "0A" and fields[9] in inodes:
-                ports.add(int(fields[1].rpartition(":")[2], 16))
-    return sorted(ports)
+            if fields[9] in inodes:
+                yield fields[1], fields[2], fields[3]
 
 
 class Api:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import urllib.request
+import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -133,6 +134,20 @@ class Town:
         until("a post to be taken", self._posted, RECOVERY_SECONDS)
         until("the post in a follower's home", self._shown, RECOVERY_SECONDS)
         return time.monotonic() - begun
+
+    def read_all(self) -> None:
+        """Everybody reads his home: on every process, more or less."""
+        for user in self.users:
+            self.load.certain(lambda user=user: self.client.acting_as(user).home_page(20))  # type: ignore[misc]
+
+    def join(self) -> None:
+        """Somebody new follows everybody."""
+        handle, request_id = f"n{self.random.getrandbits(40):x}", str(uuid.uuid4())
+        newcomer = self.load.certain(lambda: self.client.create_user(handle, request_id=request_id)).user_id
+        for user in self.users:
+            self.load.certain(lambda user=user: self.client.acting_as(newcomer).follow(user))  # type: ignore[misc]
+            self.load.told(lambda model, user=user: model.follow(newcomer, user))  # type: ignore[misc]
+        self.users.append(newcomer)
 
     @property
     def probed(self) -> int:

@@ -80,10 +80,10 @@ class ServerProcess:
         seconds: float,
         environment: Mapping[str, str] | None = None,
     ) -> None:
-        """environment: all of it; that of this process where there is none."""
+        """environment: all of it, at the next start; that of this process where there is none."""
         self.name, self.folder = name, folder
         self._command, self._ready, self._seconds = list(command), ready, seconds
-        self._environment = None if environment is None else dict(environment)
+        self.environment = None if environment is None else dict(environment)
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -117,7 +117,7 @@ class ServerProcess:
             self._process = subprocess.Popen(
                 command,
                 cwd=self.folder,
-                env=self._environment,
+                env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -77,9 +77,9 @@ class RoleProcess(ServerProcess):
 
     def take(self, tree: Path | None) -> None:
         """What runs from the next start on: the version in that checkout; None: the one of this checkout."""
-        assert self._environment is not None
-        self._environment.pop("PYTHONPATH", None)
-        self._environment.update(of_tree(tree) if tree else {})
+        assert self.environment is not None
+        self.environment.pop("PYTHONPATH", None)
+        self.environment.update(of_tree(tree) if tree else {})
 
     def _is_ready(self) -> bool:
         with self.log.open("rb") as log:
@@ -109,12 +109,13 @@ class Roles:
         wanted = dict.fromkeys(ROLES, 1) | dict(counts or {})
         assert set(wanted) == set(ROLES), f"roles are {', '.join(ROLES)}"
         ports = {role: [free_port() for _ in range(wanted[role])] for role in (*PEERS, GATEWAY)}
-        common = {**_peers(ports), **(settings or {})}
+        self.settings = {**_peers(ports), **(settings or {})}
+        """Of each of them, and of whoever is to join them."""
         self.folder = folder
         self._processes = {
             role: [
                 # A port that is chosen for nobody would only be reported.
-                RoleProcess(role, number, ports[role][number] if role in ports else 0, config, folder, common)
+                RoleProcess(role, number, ports[role][number] if role in ports else 0, config, folder, self.settings)
                 for number in range(wanted[role])
             ]
             for role in ROLES
