@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -363,6 +364,37 @@ def test_a_broker_that_is_gone_says_so_in_time_and_loses_nothing(own_broker: Kaf
     work.until(call, lambda: work.seen() >= set(range(acked)), (log, consumer))
     print(f"\nall was handled {runtime.monotonic() - began:.1f} s after the broker came back")
     work.check_order()
+
+
+LONGER_THAN_A_BROKERS_SESSION = 12.0
+
+
+def test_a_broker_that_was_fenced_is_asked_again(own_broker: Kafka, place: Place, call: Call) -> None:
+    """It stood still for so long that its partitions had no leader, and the library has heard so."""
+    log, runtime, position = log_on(own_broker, place), place.runtime, RelayPosition("source", 1)
+    log.append(call, [new_record("topic", 1)], relayed=position)
+    enough = runtime.event()
+
+    def go_on_asking() -> None:
+        while not enough.is_set():
+            for ask in (lambda: log.relay_position(brief(call), "source"), lambda: log.backlog(brief(call))):
+                try:
+                    ask()
+                except (Unavailable, DeadlineExceeded):
+                    enough.wait(0.1)
+
+    with ThreadPoolExecutor(3) as pool:
+        askers = [pool.submit(go_on_asking) for _ in range(3)]
+        try:
+            own_broker.pause()
+            stopped = runtime.monotonic()
+            while runtime.monotonic() - stopped < LONGER_THAN_A_BROKERS_SESSION:
+                enough.wait(0.1)
+            own_broker.resume()
+            assert answered(call, lambda: log.relay_position(brief(call), "source")) == position
+        finally:
+            enough.set()
+    assert [asker.result() for asker in askers] == [None] * 3
 
 
 _MEASURES = """

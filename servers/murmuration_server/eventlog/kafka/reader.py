@@ -125,6 +125,8 @@ class Reader:
 def _moving(error: KafkaException | TimeoutError) -> bool:
     """Whether a partition has no leader at this moment: it was just made, or its leader has died."""
     return isinstance(error, KafkaException) and error.args[0].code() in {
+        # "No leaders found": what the library knows from when the brokers were fenced, until it is made to look again.
+        KafkaError._NOENT,
         KafkaError.FENCED_LEADER_EPOCH,
         KafkaError.LEADER_NOT_AVAILABLE,
         KafkaError.NOT_LEADER_FOR_PARTITION,
