@@ -38,7 +38,7 @@ stack-demo: venv ## the demo on these, each role a process of its own (ARGS=--he
 load: venv ## two minutes of load on a system of its own; each answer is looked at (ARGS=--help)
 	@$(BIN)/python -m loadtest $(ARGS)
 
-bench: venv ## every figure of docs/results.md, measured anew in 15 minutes (ARGS=--stack: on real servers)
+bench: venv ## the figures of docs/results.md anew, in 15 minutes (ARGS=--stack: those on real servers)
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 results: venv ## docs/results.md and its plots, from the rows that `make bench` has written

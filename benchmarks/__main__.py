@@ -37,7 +37,7 @@ commit and on which machine it was measured.
   python -m benchmarks --only home-reads      one row, and those that are measured with it
   python -m benchmarks --profile home-reads   flame graphs of both processes while they are measured
   python -m benchmarks --quick --json         seconds instead of minutes: shows that it runs; the file stays as it is
-  python -m benchmarks --stack                the roles on real Cassandra, Kafka and Memcached: at most 30 minutes
+  python -m benchmarks --stack                the roles on real Cassandra, Kafka and Memcached
 
 {rows}
 """

@@ -17,14 +17,14 @@ PLOTS = PAGE.with_name("results")
 INTRODUCTION = """\
 # Results
 
-What was measured, on one machine, beside honest baselines. `make bench` measures all of it anew; this page and its
-plots are made from `benchmarks/results/latest.json` and `stack.json`, where every figure stands with more digits and
-details. A ratio is what stands first in its row beside what it is compared with. Where "met" says no, the goal stands
-and is not reached.
+What was measured, on one machine, beside honest baselines; each chapter names the command that measures it anew. This
+page and its plots are made from `benchmarks/results/latest.json` and `stack.json`, where every figure stands with more
+digits and details. A ratio is what stands first in its row beside what it is compared with. Where "met" says no, the
+goal stands and is not reached.
 """
 
 ON_FILES = """\
-`murmurd up`: a serving process and a worker on SQLite.
+`murmurd up`, a serving process and a worker on SQLite: `make bench`.
 """
 
 ON_SERVERS = """\

@@ -3,8 +3,8 @@
 System: two processes of the timeline role and one of each other role on a Cassandra node, a Kafka broker and three
 Memcached nodes. 200 accounts of the workload model (loadtest/workload.py) with 50 followers in the mean, 6 posts an
 account, then replies and reposts; readers are the model's choice; every read is a first page of 20 items with users and
-counts. Each reader has read his page before, so his head, his relations and the posts are in Memcached; counts live
-there for two seconds. Calls go to the timeline process itself; the same through the gateway is in the details.
+counts. Each reader has read his page before, so his head, his relations, the posts and their counts are in Memcached.
+Calls go to the timeline process itself; the same through the gateway is in the details.
 
 Bare: grpcio's own server in a process of its own, which answers the same readers' pages, captured from the real calls
 beforehand, in the same order, and does nothing else. It runs with several numbers of threads, each in every round; the

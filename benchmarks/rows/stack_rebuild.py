@@ -13,7 +13,6 @@ operator's call until the stored home is complete; it never looks into the cache
 
 from __future__ import annotations
 
-import socket
 import statistics
 import time
 from collections.abc import Callable
@@ -25,13 +24,13 @@ from benchmarks.failures import BenchFailed, TookTooLong
 from benchmarks.intervals import median_of
 from benchmarks.people import handles, import_users, post_requests
 from benchmarks.results import Row
+from tools.stack.memcached import flush
 
 NAMES = ("stack-rebuild-cached", "stack-rebuild-cold")
 FOLLOWEES, POSTS_EACH = 1_000, 3
 SETTINGS = {"TIMELINE__READ_BUDGET_MS": "10000"}
 PAGE_ITEMS = 20
 COMPLETE_SECONDS, LOOK_SECONDS = 60.0, 0.02
-FLUSH_SECONDS = 5.0
 
 
 def measure(bench: Bench) -> list[Row]:
@@ -48,7 +47,7 @@ def measure(bench: Bench) -> list[Row]:
 
         def cold() -> float:
             for node in system.stack.memcached:
-                _flush(node.clients)
+                flush(node.clients)
             return read()
 
         with bench.measuring(system, "timeline-0", "tweets-0"):
@@ -98,11 +97,3 @@ def _stored(system: Deployed, reader: int) -> float:
             raise TookTooLong(f"After {COMPLETE_SECONDS:g} s a home is not complete.")
         time.sleep(LOOK_SECONDS)
     return time.perf_counter() - began
-
-
-def _flush(address: str) -> None:
-    host, _, port = address.rpartition(":")
-    with socket.create_connection((host, int(port)), timeout=FLUSH_SECONDS) as connection:
-        connection.sendall(b"flush_all\r\n")
-        if not connection.recv(16).startswith(b"OK"):
-            raise BenchFailed(f"The cache node {address} was not flushed.")

@@ -6,7 +6,6 @@ A test's recovery times are printed, and not asserted.
 
 from __future__ import annotations
 
-import socket
 import time
 import uuid
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ import pytest
 from murmuration_client import Client, NotFound
 from tests.process.running import until
 from tests.stack.town import CALL_SECONDS, SELDOM_CALLED, Town, answered
+from tools.stack.memcached import flush
 from tools.stack.roles import ROLES
 from tools.stack.stack import Stack
 
@@ -194,7 +194,7 @@ def test_all_caches_are_flushed_again_and_again(town: Town, stack: Stack) -> Non
         for _ in range(8):
             town.await_acked(BEFORE // 4)
             for server in stack.memcached:
-                _flush(server.clients)
+                flush(server.clients)
     whole(town)
 
 
@@ -235,10 +235,3 @@ def test_the_database_is_killed_and_comes_back(town: Town, stack: Stack) -> None
         town.await_acked(AFTER)
     print(f"the database killed and back: posts are taken and delivered {seconds:.1f} s after its start")
     whole(town)
-
-
-def _flush(address: str) -> None:
-    host, _, port = address.rpartition(":")
-    with socket.create_connection((host, int(port)), timeout=10) as connection:
-        connection.sendall(b"flush_all\r\n")
-        assert connection.recv(16).startswith(b"OK")

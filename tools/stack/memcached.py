@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 from tools.stack.process import ServerFailed, ServerProcess, accepts, free_port, need
@@ -11,6 +12,7 @@ MEGABYTES = 64
 CONNECTIONS = 1024
 START_SECONDS = 10.0
 START_TRIES = 3
+FLUSH_SECONDS = 10.0
 
 
 class Memcached(ServerProcess):
@@ -28,6 +30,16 @@ class Memcached(ServerProcess):
     @property
     def address(self) -> str:
         return f"{self.host}:{self.port}"
+
+
+def flush(address: str) -> None:
+    """Empties the node at host:port. Raises `ServerFailed` where it does not say that it did, OSError where nobody
+    answers."""
+    host, _, port = address.rpartition(":")
+    with socket.create_connection((host, int(port)), timeout=FLUSH_SECONDS) as connection:
+        connection.sendall(b"flush_all\r\n")
+        if not connection.recv(16).startswith(b"OK"):
+            raise ServerFailed(f"The cache node {address} was not flushed.")
 
 
 def start_memcached(count: int, folder: Path, host: str = "127.0.0.1") -> list[Memcached]:
