@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 
 from murmuration_server.eventlog.envelope import TWEETS
+from murmuration_server.eventlog.outbox import BucketRule, OutboxRow
+from murmuration_server.eventlog.relay import Relay
 from murmuration_server.eventlog.sqlite import SqliteEventLog
 from murmuration_server.platform.call import Call
+from murmuration_server.platform.config import OutboxSettings
 from murmuration_server.platform.metrics import Metrics
 from murmuration_server.timeline.watermark import PLANNER_GROUP, Watermark
 from murmuration_server.users.stores.sqlite import SqliteUserStore
@@ -53,6 +56,29 @@ def test_how_old_what_waits_is(bench: Bench) -> None:
     bench.watermark.run_once(bench.call)
     assert (bench.figure("log_backlog", **LANE), bench.figure("log_lag_seconds", **LANE)) == (0, 0)
     assert bench.figure("delivery_lag_seconds") == 0
+
+
+def test_what_moves_to_the_log_between_two_looks_is_not_taken_for_delivered(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acked_ms, rule = bench.clock.ms, BucketRule(bench.clock, OutboxSettings())
+    bench.source.append_outbox(bench.call, rule.present(), [OutboxRow(1, TWEETS, 1, acked_ms, b"acked")])
+    bench.clock.pass_time(7)
+    relay = Relay(bench.source, bench.file, rule, bench.metrics)
+
+    def move_after(port: object, look: str) -> None:
+        now_seen = getattr(port, look)
+
+        def seen(*arguments: object) -> object:
+            found = now_seen(*arguments)
+            relay.run_once(bench.call)
+            return found
+
+        monkeypatch.setattr(port, look, seen)
+
+    move_after(bench.source, "outbox_backlog")
+    move_after(bench.file, "backlog")
+    assert bench.watermark.measure(bench.call).until_ms == acked_ms
 
 
 def test_lag_grows_while_the_log_does_not_answer(bench: Bench) -> None:
