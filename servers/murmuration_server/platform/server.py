@@ -267,9 +267,10 @@ class _GenericHandler(grpc.GenericRpcHandler):
 
 
 def _trailing(error: MurmurationError) -> tuple[tuple[str, str | bytes], ...]:
-    """What goes with a refusal: the whole of it, and when gRPC, which tries UNAVAILABLE again, shall do so."""
+    """What goes with a refusal: the whole of it, and when gRPC shall try again, where a caller's policy says that it
+    does for this code."""
     whole = (DETAILS_METADATA, error.to_status())
-    if error.code is not grpc.StatusCode.UNAVAILABLE or error.retry_after is None:
+    if error.retry_after is None:
         return (whole,)
     return whole, (PUSHBACK_METADATA, str(int(error.retry_after * 1000)))
 
