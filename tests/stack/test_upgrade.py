@@ -56,7 +56,7 @@ def town(release: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[To
     try:
         stack.start(migrate=False)
         stack.migrate(release)
-        with Town(stack, tmp_path_factory.mktemp("roles"), dict.fromkeys(ROLES, 2), SEED, release) as made:
+        with Town(stack, tmp_path_factory.mktemp("roles"), dict.fromkeys(ROLES, 2), SEED, tree=release) as made:
             yield made
     finally:
         stack.stop(kill=True)
