@@ -39,7 +39,7 @@ class Members:
 
     def __init__(self, stack: Stack) -> None:
         self._file = stack.config
-        self.nodes, self.revision = [server.clients for server in stack.memcached], 0
+        self._named = f"nodes = {json.dumps([server.clients for server in stack.memcached])}\n"
         self._runtime = ThreadRuntime()
         self._session = CqlSession(load(stack.config).cql, self._runtime, Metrics())
         self._states = CqlNodeStateStore(self._session)
@@ -49,13 +49,11 @@ class Members:
 
     def configure(self, nodes: Sequence[str], revision: int) -> float:
         """Writes the file, and waits until the change is done. Answers the seconds."""
-        text = self._file.read_text()
-        before = f"nodes = {json.dumps(self.nodes)}\n" + (f"revision = {self.revision}\n" if self.revision else "")
-        assert before in text
-        self.nodes, self.revision = list(nodes), revision
-        written = text.replace(before, f"nodes = {json.dumps(self.nodes)}\nrevision = {revision}\n")
+        text, named = self._file.read_text(), f"nodes = {json.dumps(list(nodes))}\nrevision = {revision}\n"
+        assert self._named in text
         draft = self._file.with_suffix(".new")
-        write_private(draft, written)
+        write_private(draft, text.replace(self._named, named))
+        self._named = named
         draft.replace(self._file)
         began = time.monotonic()
         until(f"the members {nodes}", lambda: self.in_use() == set(nodes), RECOVERY_SECONDS)

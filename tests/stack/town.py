@@ -20,6 +20,8 @@ from tools.stack.stack import Stack
 
 THREADS, PLAYERS = 3, 4
 FIRST_FOLLOWS = 40
+PROBES = 100
+"""At most so many posts are made to see whether one is taken and delivered."""
 CALL_SECONDS = 10.0
 RECOVERY_SECONDS = 120.0
 """When a recovery counts as failed. How long one takes is measured, and not asserted."""
@@ -126,7 +128,7 @@ class Town:
         """Returns when a process that was begun is found and called. A rollout leaves callers that time: an old pod
         goes on for half a minute, and a client looks again after two seconds at most."""
         if process.role not in SELDOM_CALLED:
-            until(f"calls to {process.name}", lambda: answered(process), RECOVERY_SECONDS)
+            until(f"calls to {process.name}", lambda: self._called(process), RECOVERY_SECONDS)
 
     def probe(self) -> float:
         """Seconds until a new post was acked and is in a follower's home."""
@@ -142,8 +144,7 @@ class Town:
 
     def join(self) -> None:
         """Somebody new follows everybody."""
-        handle, request_id = f"n{self.random.getrandbits(40):x}", str(uuid.uuid4())
-        newcomer = self.load.certain(lambda: self.client.create_user(handle, request_id=request_id)).user_id
+        newcomer = self._newcomer()
         for user in self.users:
             self.load.certain(lambda user=user: self.client.acting_as(newcomer).follow(user))  # type: ignore[misc]
             self.load.told(lambda model, user=user: model.follow(newcomer, user))  # type: ignore[misc]
@@ -176,6 +177,16 @@ class Town:
     def processes(self) -> list[RoleProcess]:
         return list(self.roles)
 
+    def _called(self, process: RoleProcess) -> bool:
+        if process.role == "users":
+            # The others remember every account that they have met.
+            self._newcomer()
+        return answered(process)
+
+    def _newcomer(self) -> int:
+        handle, request_id = f"n{self.random.getrandbits(40):x}", str(uuid.uuid4())
+        return self.load.certain(lambda: self.client.create_user(handle, request_id=request_id)).user_id
+
     def _posted(self) -> bool:
         try:
             self._probe = self.client.acting_as(self.author).create_tweet("does it answer?").tweet_id
@@ -185,7 +196,8 @@ class Town:
 
     def _shown(self) -> bool:
         try:
-            page = self.client.acting_as(self.reader).home_page(5)
+            # Not the newest alone: by a clock that is behind, a new post stands among older ones.
+            page = self.client.acting_as(self.reader).home_page(PROBES)
         except MurmurationError:
             return False
         return self._probe in [item.tweet.tweet_id for item in page.items]

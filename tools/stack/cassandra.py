@@ -12,6 +12,8 @@ from tools.stack.process import ServerProcess, accepts, free_port, is_free
 COORDINATES = ["org.apache.cassandra:cassandra-all:5.0.5"]
 START_SECONDS = 240.0
 """A node that has been killed replays its log first, and a machine may be busy."""
+ALONE_MS, JOINING_MS = 1000, 10_000
+"""How long a node that begins gives the others to be heard: a seed needs nobody, another one gives up without one."""
 HEAP_MEGABYTES = 512
 DIRECT_MEGABYTES = 256
 """Memory outside of the heap: buffers of the network and of files, and half of what was written and not yet flushed."""
@@ -100,7 +102,7 @@ def node(folder: Path, place: Node, seeds: Sequence[str], *, durable: bool = Fal
     (folder / "logback.xml").write_text(_LOGBACK)
     return ServerProcess(
         f"cassandra-{place.host}",
-        _command(folder, config),
+        _command(folder, config, ALONE_MS if place.host in seeds else JOINING_MS),
         folder,
         lambda: accepts(place.behind or place.host, place.port),
         START_SECONDS,
@@ -149,7 +151,7 @@ _LOGBACK = """\
 """
 
 
-def _command(folder: Path, config: Path) -> list[str]:
+def _command(folder: Path, config: Path, ring_delay_ms: int) -> list[str]:
     lib = jars(COORDINATES)
     [agent] = lib.glob("jamm-*.jar")
     return [
@@ -168,7 +170,7 @@ def _command(folder: Path, config: Path) -> list[str]:
         f"-Dlogback.configurationFile={folder / 'logback.xml'}",
         "-Dcassandra-foreground=yes",
         "-Dcassandra.superuser_setup_delay_ms=0",
-        "-Dcassandra.ring_delay_ms=1000",
+        f"-Dcassandra.ring_delay_ms={ring_delay_ms}",
         "-Dcassandra.skip_wait_for_gossip_to_settle=0",
         "-cp",
         f"{folder}:{lib}/*",
