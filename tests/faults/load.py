@@ -1,5 +1,5 @@
-"""People who post, answer, repost, delete, follow, block and mute all at once, and tell the reference model what was
-answered, and nothing else.
+"""People who post, answer, repost, delete, follow, block, mute and read all at once, and tell the reference model what
+was answered, and nothing else.
 
 A call whose answer was lost is made again, with the same request_id, until there is an answer. Each person is played by
 one thread, and blocks only people of that thread: so what is answered to two threads at once may be told in any order.
@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import TypeVar
 
-from murmuration.v1 import tweet_pb2
+from murmuration.v1 import timeline_pb2, tweet_pb2
 from murmuration_client import Client, MurmurationError, NotAllowed, NotFound
 from tests.support.model import Entry, Kind, Model
 
@@ -33,6 +33,7 @@ MOST_THINKING_SECONDS = 0.05
 CLOCK_IS_BEHIND = "this machine's clock is behind"
 RECENT = 60
 """What is answered and reposted is among the newest so many."""
+PAGE = 20
 
 
 class ClockIsBehind(Exception):
@@ -124,6 +125,7 @@ class _Player:
         self._everybody = [user for group in load.people for user in group]
         self._acts: list[tuple[int, Callable[[int], None]]] = [
             (40, self._post),
+            (20, self._read_home),
             (12, self._reply),
             (8, self._repost),
             (2, self._undo_repost),
@@ -145,6 +147,24 @@ class _Player:
                 self._load._stop.wait(self._random.uniform(0, MOST_THINKING_SECONDS))
         except Exception as error:
             self._load.failures.append(repr(error))
+
+    def _read_home(self, user: int) -> None:
+        """What a page must be while all goes on: others' entries come and go, his own acts and relations have been
+        answered to him, and count on his next read, whatever process answers it."""
+        page = self._load.certain(lambda: self._load.client.acting_as(user).home_page(PAGE))
+        if page.state.status != timeline_pb2.TimelineState.STATUS_READY or not page.items:
+            return
+        shown = {item.tweet.tweet_id: item.tweet.author_id for item in page.items}
+        lowest = min(shown) if page.next_page_token else 0
+        own = self._own(user)
+        with self._load._lock:
+            model = self._load.model
+            lacks = {id_ for id_ in own if id_ > lowest and model.entries[id_].kind is Kind.POST} - set(shown)
+            extra = {id_ for id_, author in shown.items() if author == user and id_ in model.deleted}
+            strangers = {id_ for id_, author in shown.items() if author != user and not model.reads(user, author)}
+        if lacks or extra or strangers:
+            found = f"home of {user}: lacks own {lacks}, shows deleted {extra} and others' {strangers}"
+            self._load.failures.append(f"{time.strftime('%H:%M:%S')} {found}")
 
     def _post(self, user: int) -> None:
         self._create(user, lambda client, text, request: client.create_tweet(text, request_id=request))

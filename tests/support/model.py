@@ -94,11 +94,17 @@ class Model:
             return False
         if own:
             return True
-        if (reader, entry.author) not in self.follows or (reader, entry.author) in self.mutes:
+        if not self.reads(reader, entry.author):
             return False
         if entry.kind is Kind.REPOST:
             return not self.follows[reader, entry.author] and (reader, shown.author) not in self.mutes
         return entry.kind is Kind.POST or self._reply_concerns(reader, entry)
+
+    def reads(self, reader: int, other: int) -> bool:
+        """Whether anything of the other may be in the reader's home."""
+        return (
+            (reader, other) in self.follows and (reader, other) not in self.mutes and not self.barred(reader, [other])
+        )
 
     def barred(self, reader: int, people: Iterable[int]) -> bool:
         """Whether the reader blocks one of them, or is blocked by one."""

@@ -42,8 +42,9 @@ def install() -> list[str]:
     """Debian's packages, where we may install any, and the jars. Answers what is missing all the same."""
     if missing() and os.geteuid() == 0 and shutil.which("apt-get"):
         packages = [JAVA_PACKAGE, _MAVEN_PACKAGE, *_PROGRAMS.values()]
-        command = ["apt-get", "-qq", "install", "-y", "--no-install-recommends", *packages]
-        subprocess.run(command, check=False, stdout=subprocess.DEVNULL)
+        for command in (["update"], ["install", "-y", "--no-install-recommends", *packages]):
+            apt = ["apt-get", "-qq", *command]
+            subprocess.run(apt, check=False, stdout=subprocess.DEVNULL)
     lacks = missing()
     try:
         for coordinates in _JARS if not lacks else ():
