@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -29,6 +30,8 @@ ROOT = Path(__file__).resolve().parent.parent
 BREAKS = ROOT / "tests" / "breaks"
 STACK = "stack"
 TEST_SECONDS = 240
+ALL_TESTS_SECONDS = 1800
+"""For all of them together, on the unchanged code."""
 PYTEST_TESTS_FAILED = 1
 
 
@@ -77,13 +80,26 @@ def scratch_copy(folder: Path) -> Path:
     return folder
 
 
-def run_tests(scratch: Path, tests: list[str], marked: str) -> subprocess.CompletedProcess[str]:
+def run_tests(scratch: Path, tests: list[str], marked: str, seconds: float) -> tuple[int, str]:
+    """pytest's exit code, and what it printed. Raises `TimeoutExpired`; whatever it started has ended then."""
     packages = os.pathsep.join(str(scratch / part) for part in ("protos", "servers", "clients"))
     environment = os.environ | {"PYTHONPATH": packages, "PYTHONDONTWRITEBYTECODE": "1", "HYPOTHESIS_DATABASE": "none"}
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-m", marked, *tests]
-    return subprocess.run(
-        command, cwd=scratch, env=environment, capture_output=True, text=True, timeout=TEST_SECONDS, check=False
-    )
+    with subprocess.Popen(
+        command,
+        cwd=scratch,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    ) as running:
+        try:
+            printed, _ = running.communicate(timeout=seconds)
+        except BaseException:
+            os.killpg(running.pid, signal.SIGKILL)
+            raise
+    return running.returncode, printed
 
 
 def git_apply(scratch: Path, patch: Path, *options: str) -> str:
@@ -105,9 +121,9 @@ def prove(scratch: Path, broken: Break) -> Verdict:
     if refused:
         return Verdict(broken, False, f"the patch does not apply: {refused}", 0.0)
     try:
-        done = run_tests(scratch, [broken.test], marks(broken))
-        proven = done.returncode == PYTEST_TESTS_FAILED
-        last = (done.stdout.strip().splitlines() or [""])[-1]
+        status, printed = run_tests(scratch, [broken.test], marks(broken), TEST_SECONDS)
+        proven = status == PYTEST_TESTS_FAILED
+        last = (printed.strip().splitlines() or [""])[-1]
         reason = "" if proven else f"the test did not fail: {last}"
     except subprocess.TimeoutExpired:
         proven, reason = False, f"the test did not end within {TEST_SECONDS} s"
@@ -129,6 +145,8 @@ def main() -> int:
         for one in breaks:
             print(f"{one.path.stem:32} {one.test}\n{'':32} {one.sentence}")
         return 0
+    if not breaks:
+        parser.error(f"no break is named like {', '.join(arguments.names)}; --list names them")
     with tempfile.TemporaryDirectory(prefix="murmuration-prove-") as scratch:
         return _prove_all(breaks, Path(scratch), arguments.jobs)
 
@@ -140,10 +158,14 @@ def _prove_all(breaks: list[Break], folder: Path, jobs: int) -> int:
     first = copies.get()
     tests = sorted({one.test for one in breaks})
     print(f"{len(tests)} tests on the unchanged code …", flush=True)
-    unchanged = run_tests(first, ["-n", str(jobs), *tests], marks(breaks[0]))
+    try:
+        status, printed = run_tests(first, ["-n", str(jobs), *tests], marks(breaks[0]), ALL_TESTS_SECONDS)
+    except subprocess.TimeoutExpired:
+        print(f"They did not end within {ALL_TESTS_SECONDS} s on the unchanged code.")
+        return 1
     copies.put(first)
-    if unchanged.returncode:
-        print(unchanged.stdout[-3000:], "\nA named test fails on the unchanged code, or is not there.", sep="")
+    if status:
+        print(printed[-3000:], "\nA named test fails on the unchanged code, or is not there.", sep="")
         return 1
 
     def one(broken: Break) -> Verdict:
