@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Collection, Sequence
-from typing import Any, TypeGuard
+from typing import Any, NamedTuple, TypeGuard
 
 from prometheus_client import Counter
 
@@ -44,6 +44,16 @@ class _Flight:
         self.value: Any = None
 
 
+class _Asked(NamedTuple):
+    """Of one kind: what was at hand, and what is to be looked up. `changes`: of `local`, for what is found."""
+
+    kind: Kind[Any]
+    found: dict[int, Any]
+    missing: Collection[int]
+    local: LocalValues | None
+    changes: int
+
+
 class Cache:
     """Answers what the store holds, sooner. A sick cache store is a miss."""
 
@@ -66,21 +76,33 @@ class Cache:
 
     def get_each(self, call: Call, kind: Kind[T], ids: Collection[int]) -> dict[int, T]:
         """Values of one kind, by id, of the entries that exist. Raises what a loader raises."""
-        found: dict[int, T] = {}
+        return self.get_each_of(call, [(kind, ids)])[0]
+
+    def get_each_of(self, call: Call, wanted: Sequence[tuple[Kind[Any], Collection[int]]]) -> list[dict[int, Any]]:
+        """As `get_each`, for each of several kinds, in one look-up."""
+        asked = [self._at_hand(call, kind, ids) for kind, ids in wanted]
+        entries = [Entry(one.kind, id_) for one in asked for id_ in one.missing]
+        if entries:
+            values: dict[Kind[Any], dict[int, Any]] = {one.kind: {} for one in asked}
+            for entry, value in self.get_many(call, entries).items():
+                values[entry.kind][entry.id] = value
+            for one in asked:
+                one.found.update(values[one.kind])
+                if one.local is not None and not call.may_fall_back:
+                    one.local.keep(values[one.kind], one.changes)
+        return [one.found for one in asked]
+
+    def _at_hand(self, call: Call, kind: Kind[Any], ids: Collection[int]) -> _Asked:
         if call.made_of is not None:
             call.made_of.add_cached(kind.name, ids)
         local = self._local_values(kind)
+        found: dict[int, Any] = {}
         if local is None:
-            missing: Collection[int] = ids
-        else:
-            missing, changes = local.split(ids, found), local.changes()
-            self._count(kind, "local", len(found))
-        if missing:
-            asked = self.get_many(call, [Entry(kind, id_) for id_ in missing])
-            found.update({entry.id: value for entry, value in asked.items()})
-            if local is not None and not call.may_fall_back:
-                local.keep({entry.id: value for entry, value in asked.items()}, changes)
-        return found
+            return _Asked(kind, found, ids, None, 0)
+        # The number of changes before the cache is asked.
+        missing, changes = local.split(ids, found), local.changes()
+        self._count(kind, "local", len(found))
+        return _Asked(kind, found, missing, local, changes)
 
     def get_many(self, call: Call, entries: Sequence[AnyEntry]) -> dict[AnyEntry, Any]:
         """Values of the entries that exist, of several kinds in one look-up. Raises what a loader raises."""

@@ -27,7 +27,7 @@ from murmuration_server.timeline.rules import (
 )
 from murmuration_server.timeline.sources import Range, SourceFinder
 from murmuration_server.timeline.store import INCOMPLETE, HomeState
-from murmuration_server.tweets.client import Candidate, Recent, TweetClient, TweetKind, TweetRecord
+from murmuration_server.tweets.client import Candidate, Counts, Recent, TweetClient, TweetKind, TweetRecord
 from murmuration_server.users.client import UserClient
 
 ANSWER_SECONDS = 0.2
@@ -42,6 +42,8 @@ class HomePage:
 
     entries: list[Entry] = field(default_factory=list)
     records: dict[int, TweetRecord] = field(default_factory=dict)
+    counts: dict[int, Counts] = field(default_factory=dict)
+    """Of what entries show, by its id."""
     next: Cursor | None = None
     partial: bool = False
     rebuilding: bool = False
@@ -126,11 +128,16 @@ class HomeReader:
             page.next = Cursor(position, cursor.from_id, counted)
 
     def decide(self, call: Call, entries: list[Entry], reader: Reader, page: HomePage) -> list[Entry]:
-        """Of candidates, those that pass all rules but that of repetition. Their records are put into the page."""
+        """Of candidates, those that pass all rules but that of repetition. The page takes their records and counts."""
         related = [entry for entry in entries if allowed_by_relations(entry.candidate, reader)]
         wanted = {entry.candidate.tweet_id for entry in related}
         wanted.update(entry.candidate.subject_id for entry in related if entry.candidate.subject_id)
-        page.records.update(self._tweets.records(call, wanted - page.records.keys()))
+        counted = {entry.candidate.shown_id for entry in related}
+        records, counts = self._tweets.records_and_counts(
+            call, wanted - page.records.keys(), counted - page.counts.keys()
+        )
+        page.records.update(records)
+        page.counts.update(counts)
         allowed = [entry for entry in related if allowed_by_content(entry.candidate, page.records, reader)]
         if allowed and not reader.relations.blocked_by_complete:
             people = {person for entry in allowed for person in people_in(entry.candidate, page.records)}

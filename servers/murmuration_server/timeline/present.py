@@ -10,7 +10,7 @@ from murmuration_server.platform.wire import message, number
 from murmuration_server.timeline.home import HomePage
 from murmuration_server.timeline.merge import Entry
 from murmuration_server.timeline.reasons import Reason
-from murmuration_server.tweets.client import Candidate, Counts, TweetKind, TweetRecord
+from murmuration_server.tweets.client import Counts
 
 READY = api.TimelineState.STATUS_READY
 REBUILDING = api.TimelineState.STATUS_REBUILDING
@@ -24,39 +24,25 @@ _PAGE = api.ListHomeTimelineResponse.DESCRIPTOR.fields_by_name
 _ITEMS, _USERS, _TOKEN, _STATE = (_PAGE[name].number for name in ("items", "users", "next_page_token", "state"))
 
 
-def shown_id(candidate: Candidate) -> int:
-    """The post that counts and the viewer's state are about: of a repost, the original."""
-    return candidate.subject_id if candidate.kind is TweetKind.REPOST else candidate.tweet_id
-
-
-def home_page(
-    page: HomePage,
-    counts: Mapping[int, Counts],
-    reposted: frozenset[int],
-    users: Mapping[int, bytes],
-    token: str,
-) -> bytes:
+def home_page(page: HomePage, reposted: frozenset[int], users: Mapping[int, bytes], token: str) -> bytes:
     """A serialized ListHomeTimelineResponse without its state, which may follow."""
-    parts = [message(_ITEMS, _item(entry, page.records, counts, reposted)) for entry in page.entries]
+    parts = [message(_ITEMS, _item(entry, page, reposted)) for entry in page.entries]
     parts += [message(_USERS, user) for user in users.values()]
     if token:
         parts.append(message(_TOKEN, token.encode()))
     return b"".join(parts)
 
 
-def _item(
-    entry: Entry, records: Mapping[int, TweetRecord], counts: Mapping[int, Counts], reposted: frozenset[int]
-) -> bytes:
-    candidate = entry.candidate
-    shown = shown_id(candidate)
+def _item(entry: Entry, page: HomePage, reposted: frozenset[int]) -> bytes:
+    candidate, shown = entry.candidate, entry.candidate.shown_id
     parts = [
-        message(_TWEET, records[candidate.tweet_id].body),
-        _counts(counts.get(shown, Counts(0, 0))),
+        message(_TWEET, page.records[candidate.tweet_id].body),
+        _counts(page.counts.get(shown, Counts(0, 0))),
         _viewer(shown in reposted),
         _reasons(entry.reasons),
     ]
     if shown != candidate.tweet_id:
-        parts.append(message(_REPOSTED_TWEET, records[shown].body))
+        parts.append(message(_REPOSTED_TWEET, page.records[shown].body))
     return b"".join(parts)
 
 

@@ -94,14 +94,13 @@ class TimelineService:
         return self._answer(call, body, status, seen)
 
     def _present(self, call: Call, query: Query, page: HomePage) -> bytes:
-        shown = [present.shown_id(entry.candidate) for entry in page.entries]
+        shown = [entry.candidate.shown_id for entry in page.entries]
         people = dict.fromkeys(entry.candidate.author_id for entry in page.entries)
         for entry in page.entries:
             if entry.candidate.kind is TweetKind.REPOST:
                 people[entry.candidate.subject_author_id] = None
         return present.home_page(
             page,
-            self._tweets.counts(call, shown) if shown else {},
             self._tweets.reposted(call, query.reader_id, page.own, shown) if shown else frozenset(),
             self._users.records(call, list(people)) if shown else {},
             self._cursors.seal(query, page.next) if page.next else "",

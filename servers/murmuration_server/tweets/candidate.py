@@ -45,6 +45,11 @@ class Candidate(NamedTuple):
     def mode(self) -> Mode:
         return Mode.PULL if self.flags & _PULL_BIT else Mode.PUSH
 
+    @property
+    def shown_id(self) -> int:
+        """The post that is shown, and that counts and the viewer's state are about: of a repost, the original."""
+        return self.subject_id if self.kind is TweetKind.REPOST else self.tweet_id
+
     def encode(self) -> bytes:
         return _LAYOUT.pack(*self)
 

@@ -65,6 +65,13 @@ class TweetClient:
         """Of those that stand or stood; deleted ones are markers."""
         return self._cache.get_each(call, self.record_kind, tweet_ids)
 
+    def records_and_counts(
+        self, call: Call, tweet_ids: Collection[int], counted: Collection[int]
+    ) -> tuple[dict[int, TweetRecord], dict[int, Counts]]:
+        """Of `tweet_ids` the records, of `counted` the counts, in one look-up: a post's lie on the same node."""
+        records, counts = self._cache.get_each_of(call, [(self.record_kind, tweet_ids), (self.counts_kind, counted)])
+        return records, counts
+
     def recent(self, call: Call, author_ids: Collection[int]) -> dict[int, Recent]:
         """As of now: what was acked before is in it."""
         return self._cache.get_each(call, self.recent_kind, author_ids)
@@ -90,9 +97,6 @@ class TweetClient:
         request = tweet_pb2.ListPullCandidatesRequest(from_id=from_id, before_id=before_id, limit=limit)
         answer = invoke(call, self._reads.ListPullCandidates, request)
         return decode_many(answer.candidates), answer.exhausted
-
-    def counts(self, call: Call, tweet_ids: Collection[int]) -> dict[int, Counts]:
-        return self._cache.get_each(call, self.counts_kind, tweet_ids)
 
     def reposted(self, call: Call, viewer_id: int, own: Recent, tweet_ids: Collection[int]) -> frozenset[int]:
         """Which of the originals the viewer has reposted. `own`: his recent posts as of now.
