@@ -7,11 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from murmuration_server.cache import memcached
 from murmuration_server.cache.memcached import MemcachedNode
-from murmuration_server.cache.port import CacheKey
+from murmuration_server.cache.node_stores.sqlite import SqliteNodeStateStore
+from murmuration_server.cache.open_cluster import open_memcached
+from murmuration_server.cache.port import CacheKey, Replacement
 from murmuration_server.platform.call import Call
 from murmuration_server.platform.config import MemcachedSettings
+from murmuration_server.platform.metrics import Metrics
 from murmuration_server.platform.runtime import ThreadRuntime
+from murmuration_server.sharding.memcached_ring import Ring
 from tests.faults.caching import Processes
 from tools.stack.memcached import Memcached, start_memcached
 
@@ -114,15 +119,63 @@ def test_a_token_of_one_run_is_worth_nothing_in_the_next(nodes: list[Memcached])
     call, key = Call.background(runtime), CacheKey(1, "fact.1:1")
     store = MemcachedNode(nodes[0].address, runtime, MemcachedSettings())
     other = MemcachedNode(nodes[0].address, runtime, MemcachedSettings())
-    assert store.add(call, key, b"old", 60)
+    assert store.add_many(call, {key: b"old"}, 60)
     token = store.get_many(call, [key])[key].token
     nodes[0].kill()
     nodes[0].start()
-    assert other.add(call, key, b"new", 60)
+    assert other.add_many(call, {key: b"new"}, 60)
     (held,) = other.get_many(call, [key]).values()
     assert held.token & 0xFFFFFFFF == token & 0xFFFFFFFF, "the trap is set"
     store.close()
-    assert not store.cas(call, key, b"older", token, 60)
+    other_key = CacheKey(2, "fact.1:2")
+    assert other.add_many(call, {other_key: b"new"}, 60)
+    (of_this_run,) = other.get_many(call, [other_key]).values()
+    replacements = {key: Replacement(b"older", token, 60), other_key: Replacement(b"newer", of_this_run.token, 60)}
+    assert store.cas_many(call, replacements) == {other_key}
     assert other.get_many(call, [key])[key].value == b"new"
     store.close()
     other.close()
+
+
+def test_what_a_node_refuses_it_refuses_alone(nodes: list[Memcached], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A value above the server's own limit: its answer is an error, and those of the others are looked at still."""
+    monkeypatch.setattr(memcached, "MAX_VALUE_BYTES", 2 << 20)
+    runtime = ThreadRuntime()
+    call, store = Call.background(runtime), MemcachedNode(nodes[0].address, runtime, MemcachedSettings())
+    first, large, last = keys = [CacheKey(number, f"fact.1:{number}") for number in range(3)]
+    too_large = bytes(1_500_000)
+    assert store.add_many(call, {first: b"a", large: too_large, last: b"c"}, 60) == {first, last}
+    store.set(call, large, b"b", 60)
+    held = store.get_many(call, keys)
+    replacements = {key: Replacement(b"new", held[key].token, 60) for key in keys}
+    replacements[large] = replacements[large]._replace(value=too_large)
+    assert store.cas_many(call, replacements) == {first, last}
+    assert store.get_many(call, [first, last]).keys() == {first, last}
+    store.set(call, large, b"b", 60)
+    store.prepend_many(call, {first: b"1", large: too_large, last: b"3"})
+    assert {key: cached.value for key, cached in store.get_many(call, keys).items()} == {first: b"1new", last: b"3new"}
+    store.close()
+
+
+def test_of_many_entries_those_of_a_dead_node_are_left_out(nodes: list[Memcached], tmp_path: Path) -> None:
+    runtime = ThreadRuntime()
+    call = Call.background(runtime)
+    settings = MemcachedSettings(nodes=tuple(node.address for node in nodes[:3]))
+    states = SqliteNodeStateStore(tmp_path / "states.db", runtime)
+    cluster = open_memcached(lambda: settings, states, runtime, Metrics())
+    cluster.keeper.run_once(call)
+    keys = [CacheKey(number, f"fact.1:{number}") for number in range(60)]
+    ring = Ring(settings.nodes)
+    lost = {key for key in keys if ring.owner(key.ring_id) == nodes[1].address}
+    assert 0 < len(lost) < len(keys)
+    assert cluster.cache.add_many(call, dict.fromkeys(keys, b"old"), 60) == set(keys)
+    held = cluster.cache.get_many(call, keys)
+    nodes[1].kill()
+    replacements = {key: Replacement(b"new", held[key].token, 60) for key in keys}
+    assert cluster.cache.cas_many(call, replacements) == set(keys) - lost
+    assert not cluster.cache.cas_many(call, replacements), "each token is good for once"
+    assert cluster.cache.get_many(call, keys).keys() == set(keys) - lost
+    other = {CacheKey(key.ring_id, f"other.1:{key.ring_id}"): b"" for key in keys}
+    assert {key.ring_id for key in cluster.cache.add_many(call, other, 60)} == {key.ring_id for key in set(keys) - lost}
+    cluster.cache.close()
+    states.close()

@@ -6,7 +6,7 @@ A node is a `MemoryCache`, one for all processes; the way to it is each process'
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from typing import Any
 
 from murmuration_server.cache.cache import Cache
@@ -17,6 +17,7 @@ from murmuration_server.cache.entries import Kind
 from murmuration_server.cache.keeper import ClusterKeeper, Wanted
 from murmuration_server.cache.memory import MemoryCache
 from murmuration_server.cache.node_stores.sqlite import SqliteNodeStateStore
+from murmuration_server.cache.port import CacheKey, Replacement
 from murmuration_server.platform.call import Call
 from murmuration_server.platform.config import MemcachedSettings
 from murmuration_server.platform.errors import MurmurationError, Unavailable
@@ -32,12 +33,29 @@ SETTINGS = MemcachedSettings(breaker_failures=1_000_000)
 """The breaker only makes misses, which would hide what is looked for here."""
 
 
-class Way:
-    """One process's way to one node: cut, every call fails; `deaf`, it is done and the answer is lost."""
+PORT_CALLS = [
+    *("nodes.read", "nodes.replace", "facts.read", "facts.write"),
+    *("node.delete", "node.get_many", "node.add_many", "node.add", "node.cas_many", "node.cas"),
+]
+"""In front of all these a test may stop a process; `node.add` and `node.cas` are of one key of many."""
 
-    def __init__(self, node: Any) -> None:
-        self._node = node
+
+class Way:
+    """One process's way to one node: cut, every call fails; `deaf`, it is done and the answer is lost.
+
+    What is written at once comes to the node key by key: others come in between, and the way may be cut half-way.
+    """
+
+    def __init__(self, node: Any, runtime: DirectedRuntime) -> None:
+        self._node, self._runtime = node, runtime
         self.cut = self.deaf = False
+
+    def add_many(self, call: Call, values: Mapping[CacheKey, bytes], ttl_seconds: float) -> Set[CacheKey]:
+        one_by_one = (self._node.add_many(call, {key: value}, ttl_seconds) for key, value in values.items())
+        return self._each("add", one_by_one)
+
+    def cas_many(self, call: Call, replacements: Mapping[CacheKey, Replacement]) -> Set[CacheKey]:
+        return self._each("cas", (self._node.cas_many(call, {key: new}) for key, new in replacements.items()))
 
     def __getattr__(self, method: str) -> Callable[..., Any]:
         def run(*arguments: Any) -> Any:
@@ -49,6 +67,21 @@ class Way:
             return answer
 
         return run
+
+    def _each(self, what: str, one_by_one: Iterable[Set[CacheKey]]) -> Set[CacheKey]:
+        done: set[CacheKey] = set()
+        steps = iter(one_by_one)
+        while True:
+            self._runtime.before(f"node.{what}", ())
+            if self.cut:
+                raise Unavailable("the cache node (cut off)")
+            step = next(steps, None)
+            if step is None:
+                break
+            done |= step
+        if self.deaf:
+            raise Unavailable("the cache node (no answer)")
+        return done
 
 
 class NodesBench:
@@ -102,7 +135,7 @@ class Process:
         self.kind: Kind[bytes] = Kind("fact", 1, 3600, self._load, encode=bytes, decode=bytes)
 
     def way(self, node: str = "a:1") -> Way:
-        return self.ways.setdefault(node, Way(self.bench.node(node)))
+        return self.ways.setdefault(node, Way(self.bench.node(node), self.runtime))
 
     def keep(self) -> None:
         self.keeper.run_once(self.bench.call())
@@ -122,7 +155,11 @@ class Process:
         return self.runtime.spawn(name, task)
 
     def read(self, ring_id: int) -> bytes:
-        return self.cache.get(self.bench.call(), self.kind, ring_id) or b""
+        return self.read_each(ring_id)[ring_id]
+
+    def read_each(self, *ring_ids: int) -> dict[int, bytes]:
+        found = self.cache.get_each(self.bench.call(), self.kind, ring_ids)
+        return {ring_id: found.get(ring_id, b"") for ring_id in ring_ids}
 
     def change(self, ring_id: int, value: bytes) -> None:
         """The store write, then the entry's end; returns when it is done."""

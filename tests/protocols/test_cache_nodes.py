@@ -13,9 +13,9 @@ from murmuration_server.cache.cluster_state import NodeState, Status
 from murmuration_server.cache.cluster_view import LEASE_SECONDS
 from murmuration_server.platform.errors import MurmurationError, Unavailable
 from tests.protocols.history import History
-from tests.protocols.nodes_bench import NodesBench, Process, run
+from tests.protocols.nodes_bench import PORT_CALLS, NodesBench, Process, run
 
-ID = 1
+ID, OTHER = 1, 2
 NODE = "a:1"
 SEEDS = 60
 
@@ -33,11 +33,12 @@ def begin(bench: NodesBench, name: str, process: Process, value: bytes) -> objec
 
 
 def test_c_a_change_is_seen_after_it_whatever_fails() -> None:
-    """Writers, readers and keepers, ways that are cut, calls that pause for longer than a lease."""
+    """Writers, readers and keepers, ways that are cut, calls that pause for longer than a lease. Readers read two facts
+    at once, which are filled together."""
 
     def main(bench: NodesBench, seed: int) -> None:
         runtime = bench.runtime
-        history: History[int, bytes] = History({ID: b""})
+        history: History[int, bytes] = History({ID: b"", OTHER: b""})
         processes = [bench.process() for _ in range(3)]
         ended: list[str] = []
 
@@ -45,23 +46,25 @@ def test_c_a_change_is_seen_after_it_whatever_fails() -> None:
             if runtime.random.random() < 0.08:
                 runtime.sleep(runtime.random.uniform(0, 2 * LEASE_SECONDS))
 
-        labels = ["nodes.read", "nodes.replace", "node.delete", "node.get_many", "node.add", "node.cas", "facts.write"]
-        runtime.hooks.update(dict.fromkeys([*labels, "facts.read"], pause))
+        runtime.hooks.update(dict.fromkeys(PORT_CALLS, pause))
 
         def writer(number: int) -> None:
             for turn in range(4):
-                value = b"%d.%d" % (number, turn)
+                value, changed = b"%d.%d" % (number, turn), runtime.random.choice((ID, OTHER))
                 # What raises is under way for ever.
                 with contextlib.suppress(MurmurationError):
                     history.change(
-                        f"writer {number}", ID, value, lambda value=value: processes[number].change(ID, value)
+                        f"writer {number}",
+                        changed,
+                        value,
+                        lambda value=value, changed=changed: processes[number].change(changed, value),
                     )
                 runtime.sleep(runtime.random.uniform(0, 2.5))
             ended.append("writer")
 
         def reader(number: int) -> None:
             while ended.count("writer") < 2:
-                history.read(f"reader {number}", lambda: {ID: processes[number].read(ID)})
+                history.read(f"reader {number}", lambda: processes[number].read_each(ID, OTHER))
                 runtime.sleep(runtime.random.uniform(0, 0.4))
 
         def trouble() -> None:

@@ -16,7 +16,7 @@ from tests.protocols.relations_bench import simulated
 from tests.support.scheduled import ProcessDied, dies_at
 
 POSTS, OTHER = 4, 2
-UNDONE = ["tweets.create done", "cache.get_many", "cache.get_many done", "cache.cas"]
+UNDONE = ["tweets.create done", "cache.get_many", "cache.get_many done", "cache.cas_many"]
 """Where a writer may die after its store write."""
 
 

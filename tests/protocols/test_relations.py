@@ -223,7 +223,7 @@ def test_b1_two_writers_ack_in_the_other_order() -> None:
 @pytest.mark.parametrize(
     ("label", "times"),
     [
-        ("cache.cas done", 1),  # Alice's entry is filled, Bob's is not yet
+        ("cache.cas_many done", 1),  # both entries are filled, and the load has not ended
         ("graph.get_relations", 2),  # Alice's relations are read, Bob's are not yet
     ],
 )

@@ -117,7 +117,7 @@ def test_b1_of_two_writers_the_earlier_one_comes_last_to_the_cache(bench: Bench)
 
 def test_b1_a_fill_that_read_before_a_change_is_void(bench: Bench) -> None:
     """One has read the relations and stands still in front of his cas; another follows and acks."""
-    still = Standstill("cache.cas", "cache.set")
+    still = Standstill("cache.cas_many", "cache.set")
     one, other = bench.process(still), bench.process()
     with ThreadPoolExecutor(1) as pool:
         reading = pool.submit(following, bench, one)

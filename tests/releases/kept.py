@@ -50,8 +50,8 @@ class Kept:
         return {field.name for field in envelope.field if field.HasField("oneof_index")}
 
     def fill(self, cache: CacheStore, call: Call) -> None:
-        for key, value in self.cached().items():
-            assert cache.add(call, key, value, CACHED_SECONDS)
+        cached = self.cached()
+        assert cache.add_many(call, cached, CACHED_SECONDS) == cached.keys()
 
     def restore_files(self, data: Path) -> None:
         """A data folder, as that release left it."""

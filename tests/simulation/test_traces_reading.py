@@ -69,7 +69,7 @@ def test_a_fill_that_began_before_an_unfollow_does_not_stand(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_nobody_joins_a_fill_that_is_older_than_a_change_he_must_see(seed: int) -> None:
-    """The fill has put the relations into the cache and is busy with its next entry; then he unfollows, and reads."""
+    """The fill has put the relations into the cache and has not ended; then he unfollows, and reads."""
 
     def scenario(system: System) -> None:
         author, reader = pair(system)
@@ -78,7 +78,7 @@ def test_nobody_joins_a_fill_that_is_older_than_a_change_he_must_see(seed: int) 
         reader.home()
         system.evict("rel")
         system.evict("recent")
-        busy = system.hold("filler", "cache.cas", passes=1)
+        busy = system.hold("filler", "cache.cas_many.done")
         filler = system.begin("filler", reader.page)
         busy.wait()
         reader.unfollow(author)

@@ -1,7 +1,9 @@
-"""A wrapper of any port that makes calls of one's choice fail."""
+"""Wrappers of ports that make calls of one's choice fail."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Set
+from functools import partial
 from typing import Any
 
 
@@ -23,3 +25,21 @@ class Breakable:
 
     def _fail(self, *_arguments: object, **_options: object) -> Any:
         raise Broken("a test makes this call fail")
+
+
+class Unfilled:
+    """A cache that no `failing` one of `add_many` and `cas_many` gets an answer from. `done`: what they ask for is done
+    all the same."""
+
+    def __init__(self, cache: Any, *failing: str, done: bool = False) -> None:
+        self._cache, self._done = cache, done
+        self.failing = set(failing)
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._cache, name)
+        return partial(self._unanswered, found) if name in self.failing else found
+
+    def _unanswered(self, found: Callable[..., Any], *arguments: object) -> Set[Any]:
+        if self._done:
+            found(*arguments)
+        return frozenset()

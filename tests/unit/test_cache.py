@@ -15,6 +15,7 @@ from murmuration_server.platform.call import Call
 from murmuration_server.platform.errors import Unavailable
 from murmuration_server.platform.metrics import Metrics
 from murmuration_server.platform.runtime.simulated import SimulatedRuntime
+from tests.support.port_wrapper import Unfilled
 from tests.support.scheduled import Scheduled
 
 METRICS = Metrics()
@@ -24,12 +25,14 @@ EVEN = 0
 class Bench:
     """A cache over what is even: an id's value is its square. `loads`: the ids of each load."""
 
-    def __init__(self, runtime: SimulatedRuntime, sick: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, runtime: SimulatedRuntime, sick: tuple[str, ...] = (), unfilled: tuple[str, ...] = (), done: bool = False
+    ) -> None:
         self.runtime, self.call = runtime, Call.background(runtime, 600)
         self.memory = MemoryCache(runtime)
         self.asked: list[str] = []
         self._sick = sick
-        store: Any = Scheduled(self.memory, runtime, "cache", self._ask)
+        store: Any = Scheduled(Unfilled(self.memory, *unfilled, done=done), runtime, "cache", self._ask)
         self.cache = Cache(store, runtime, METRICS)
         self.loads: list[list[int]] = []
         self.load_seconds, self.faults = 0.0, 0
@@ -135,7 +138,7 @@ def test_a_load_that_fails_fails_for_who_leads_it_only() -> None:
 
 def test_what_another_process_is_loading_is_a_miss() -> None:
     def main(bench: Bench) -> None:
-        bench.memory.add(bench.call, bench.kind.key(2), b"Lnonce", LOADING_SECONDS)
+        bench.memory.add_many(bench.call, {bench.kind.key(2): b"Lnonce"}, LOADING_SECONDS)
         assert bench.get(2) == {2: 4}
         assert bench.memory.get_many(bench.call, [bench.kind.key(2)])[bench.kind.key(2)].value == b"Lnonce"
 
@@ -144,7 +147,7 @@ def test_what_another_process_is_loading_is_a_miss() -> None:
 
 def test_a_process_that_died_while_loading_stops_nobody_for_long() -> None:
     def main(bench: Bench) -> None:
-        bench.memory.add(bench.call, bench.kind.key(2), b"Lnonce", LOADING_SECONDS)
+        bench.memory.add_many(bench.call, {bench.kind.key(2): b"Lnonce"}, LOADING_SECONDS)
         bench.runtime.sleep(LOADING_SECONDS)
         assert [bench.get(2), bench.get(2)] == [{2: 4}] * 2
         assert bench.loads == [[2]]
@@ -152,13 +155,49 @@ def test_a_process_that_died_while_loading_stops_nobody_for_long() -> None:
     run(main)
 
 
-@pytest.mark.parametrize("sick", [("add",), ("cas",), ("add", "cas")])
-def test_a_cache_that_cannot_be_filled_slows_and_fails_nothing(sick: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("unfilled", [("add_many",), ("cas_many",), ("add_many", "cas_many")])
+def test_a_cache_that_cannot_be_filled_slows_and_fails_nothing(unfilled: tuple[str, ...]) -> None:
     def main(bench: Bench) -> None:
         assert [bench.get(2), bench.get(2)] == [{2: 4}] * 2
         assert len(bench.loads) == 2
 
-    run(main, sick=sick)
+    run(main, unfilled=unfilled)
+
+
+def test_what_misses_is_filled_at_once() -> None:
+    """However many they are, of however many kinds: a cold page waits for four answers."""
+
+    def main(bench: Bench) -> None:
+        other = bench.kind_of("other")
+        entries = [Entry(kind, id_) for kind in (bench.kind, other) for id_ in range(20)]
+        bench.cache.get_many(bench.call, entries)
+        assert bench.asked == ["get_many", "add_many", "get_many", "cas_many"]
+        assert bench.cache.held(bench.call, entries) == {entry for entry in entries if entry.id % 2 == EVEN}
+
+    run(main)
+
+
+def test_of_many_that_miss_each_is_filled_by_itself() -> None:
+    """One is being loaded by another process, one is changed during the load, one does not exist."""
+
+    def main(bench: Bench) -> None:
+        bench.load_seconds = 1.0
+        bench.memory.add_many(bench.call, {bench.kind.key(2): b"Lnonce"}, LOADING_SECONDS)
+        reading = bench.runtime.spawn("reading", lambda: bench.get(1, 2, 4, 6))
+        while not bench.loads:
+            bench.runtime.sleep(0.1)
+        bench.cache.delete(bench.call, bench.kind, 4)
+        reading.join()
+        ids = [1, 2, 4, 6]
+        held = bench.memory.get_many(bench.call, [bench.kind.key(id_) for id_ in ids])
+        assert {id_: held[bench.kind.key(id_)].value[:1] for id_ in ids if bench.kind.key(id_) in held} == {
+            1: b"L",
+            2: b"L",
+            6: b"V",
+        }
+        assert bench.get(2, 4, 6) == {2: 4, 4: 16, 6: 36}
+
+    run(main)
 
 
 def test_a_change_that_the_cache_may_not_know_is_no_success() -> None:
@@ -220,7 +259,8 @@ def test_parsed_copies_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     run(main)
 
 
-def test_an_edit_whose_cas_fails_deletes() -> None:
+@pytest.mark.parametrize("done", [False, True])
+def test_an_edit_whose_cas_fails_deletes(done: bool) -> None:
     """Whether it went through is unknown, so neither the old value nor the new one may stay."""
 
     def main(bench: Bench) -> None:
@@ -229,7 +269,7 @@ def test_an_edit_whose_cas_fails_deletes() -> None:
         bench.cache.edit(bench.call, bench.kind, 2, lambda held: held + 1)
         assert bench.memory.get_many(bench.call, [key]) == {}
 
-    run(main, sick=("cas",))
+    run(main, unfilled=("cas_many",), done=done)
 
 
 def test_what_is_held_is_told_without_a_load() -> None:

@@ -23,7 +23,7 @@ from prometheus_client import Counter
 from murmuration_server.cache.changes import Changes
 from murmuration_server.cache.entries import AnyEntry, Entry, Kind, T
 from murmuration_server.cache.local import LocalValues
-from murmuration_server.cache.port import Cached, CacheKey, CacheStore
+from murmuration_server.cache.port import Cached, CacheKey, CacheStore, Replacement
 from murmuration_server.platform.call import Call
 from murmuration_server.platform.errors import MurmurationError
 from murmuration_server.platform.metrics import Metrics
@@ -166,12 +166,9 @@ class Cache:
         cached = self._store.get_many(call, [key]).get(key)
         if _is_filled(cached):
             value = self._sealed(kind.encode(change(kind.decode(cached.value[1 + _TAG_BYTES :]))))
-            try:
-                if self._store.cas(call, key, value, cached.token, kind.ttl_seconds):
-                    return
-            except MurmurationError:
-                # Whether it went through is unknown.
-                pass
+            if key in self._store.cas_many(call, {key: Replacement(value, cached.token, kind.ttl_seconds)}):
+                return
+        # Also where it is unknown whether that went through.
         self._store.delete(call, key)
 
     def _local_values(self, kind: Kind[Any]) -> LocalValues | None:
@@ -221,31 +218,28 @@ class Cache:
                     del self._flights[entry.key()]
 
     def _lead(self, call: Call, flights: dict[AnyEntry, _Flight], found: dict[AnyEntry, Any]) -> None:
-        leases = {entry: self._lease(call, entry) for entry in flights}
+        if not flights:
+            return
+        loading = {entry.key(): self._loading() for entry in flights}
+        leased = self._store.add_many(call, loading, LOADING_SECONDS)
         loaded = self._read_store(call, list(flights))
         found.update(loaded)
         # Nobody may join from here on: who joins has begun before the cas, so what it proves fresh is fresh for him.
         self._close(flights)
-        wanted = [entry for entry, nonce in leases.items() if nonce is not None and entry in loaded]
-        held = self._store.get_many(call, [entry.key() for entry in wanted]) if wanted else {}
-        for entry in wanted:
-            cached = held.get(entry.key())
-            if cached is None or cached.value != leases[entry]:
-                continue
-            sealed = self._sealed(entry.kind.encode(loaded[entry]))
-            try:
-                filled = self._store.cas(call, entry.key(), sealed, cached.token, entry.kind.ttl_seconds)
-            except MurmurationError:
-                filled = False
-            if filled:
+        wanted = {entry.key(): entry for entry in loaded if entry.key() in leased}
+        held = self._store.get_many(call, list(wanted)) if wanted else {}
+        fills = {
+            key: Replacement(self._sealed(entry.kind.encode(loaded[entry])), held[key].token, entry.kind.ttl_seconds)
+            for key, entry in wanted.items()
+            if key in held and held[key].value == loading[key]
+        }
+        filled = self._store.cas_many(call, fills) if fills else frozenset()
+        for key, entry in wanted.items():
+            if key in filled:
                 flights[entry].value, flights[entry].filled = loaded[entry], True
 
-    def _lease(self, call: Call, entry: AnyEntry) -> bytes | None:
-        loading = _LOADING + self._runtime.random.randbytes(_TAG_BYTES)
-        try:
-            return loading if self._store.add(call, entry.key(), loading, LOADING_SECONDS) else None
-        except MurmurationError:
-            return None
+    def _loading(self) -> bytes:
+        return _LOADING + self._runtime.random.randbytes(_TAG_BYTES)
 
     def _read_store(self, call: Call, entries: Sequence[AnyEntry]) -> dict[AnyEntry, Any]:
         by_kind: dict[Kind[Any], list[AnyEntry]] = {}

@@ -11,14 +11,14 @@ looks before his store write deletes under a generation that is no longer read.)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from murmuration_server.cache.breaker import Breaker
 from murmuration_server.cache.cluster_state import NodeState, Status
 from murmuration_server.cache.cluster_view import ClusterView, View
-from murmuration_server.cache.port import Cached, CacheKey, CacheStore
+from murmuration_server.cache.port import Cached, CacheKey, CacheStore, Replacement
 from murmuration_server.platform.call import Call
 from murmuration_server.platform.config import MemcachedSettings
 from murmuration_server.platform.errors import MurmurationError, Unavailable
@@ -28,6 +28,8 @@ from murmuration_server.sharding.placement import CacheNode, Rings
 
 Write = Callable[[CacheStore, Call, Mapping[CacheKey, CacheKey]], object]
 """What to do at one node, with the names there of the keys that it holds."""
+Fill = Callable[[CacheStore, Mapping[CacheKey, CacheKey]], Set[CacheKey]]
+"""The same; answers the names for which it was done."""
 
 TRIES = 2
 """Of a write: one, and one more."""
@@ -81,45 +83,38 @@ class ClusterCache:
             if last is None:
                 return {}
             view = last
-        if view.reading is None:
-            return {}
-        wanted: dict[str, list[CacheKey]] = {}
-        owners: dict[int, str] = {}
-        for key in keys:
-            node = owners.get(key.ring_id)
-            if node is None:
-                node = owners[key.ring_id] = view.reading.owner(key.ring_id)
-            wanted.setdefault(node, []).append(key)
         found: dict[CacheKey, Cached] = {}
-        for node, of_node in wanted.items():
+        for node, of_node in _by_owner(view, keys).items():
             found.update(self._get(call, view, node, of_node))
         return found
 
-    def add(self, call: Call, key: CacheKey, value: bytes, ttl_seconds: float) -> bool:
-        owner = self._view.current(call).owner(key.ring_id)
-        if owner is None or not owner[1].is_in:
-            return False
-        node, state = owner
-        named = _named(key, state.generation)
-        return self._fill(node, lambda store: store.add(call, named, value, ttl_seconds))
+    def add_many(self, call: Call, values: Mapping[CacheKey, bytes], ttl_seconds: float) -> Set[CacheKey]:
+        def add(store: CacheStore, named: Mapping[CacheKey, CacheKey]) -> Set[CacheKey]:
+            return store.add_many(call, {name: values[key] for key, name in named.items()}, ttl_seconds)
 
-    def cas(self, call: Call, key: CacheKey, value: bytes, token: int, ttl_seconds: float) -> bool:
-        """Where the entry is also written elsewhere, it is first deleted there: it must not stay as it was."""
-        view = self._view.current(call)
-        owner = view.owner(key.ring_id)
-        if owner is None:
-            return False
-        node, state = owner
-        if not state.is_in or token >> _MARK_SHIFT != view.marks[node]:
-            return False
-        for other in view.owners(key.ring_id):
-            if other == node:
-                continue
-            # A fill may be left undone, and whoever edits deletes then, which waits where that is needed.
-            if not (view.state.nodes[other].is_in and self._write_to(call, view, other, [key], _delete)):
-                return False
-        named, of_node = _named(key, state.generation), token & ((1 << _MARK_SHIFT) - 1)
-        return self._fill(node, lambda store: store.cas(call, named, value, of_node, ttl_seconds))
+        try:
+            view = self._view.current(call)
+        except MurmurationError:
+            return frozenset()
+        return self._fill(view, _by_owner(view, values), add)
+
+    def cas_many(self, call: Call, replacements: Mapping[CacheKey, Replacement]) -> Set[CacheKey]:
+        """Where an entry is also written elsewhere, it is first deleted there: it must not stay as it was."""
+
+        def cas(store: CacheStore, named: Mapping[CacheKey, CacheKey]) -> Set[CacheKey]:
+            return store.cas_many(call, {name: _of_node(replacements[key]) for key, name in named.items()})
+
+        try:
+            view = self._view.current(call)
+        except MurmurationError:
+            return frozenset()
+        held = [
+            key
+            for node, of_node in _by_owner(view, replacements).items()
+            for key in of_node
+            if view.state.nodes[node].is_in and replacements[key].token >> _MARK_SHIFT == view.marks[node]
+        ]
+        return self._fill(view, _by_owner(view, self._deleted_elsewhere(call, view, held)), cas)
 
     def set(self, call: Call, key: CacheKey, value: bytes, ttl_seconds: float) -> None:
         self._write(call, [key], lambda store, own, named: store.set(own, named[key], value, ttl_seconds))
@@ -190,18 +185,43 @@ class ClusterCache:
         mark = view.marks[node] << _MARK_SHIFT
         return {named[name]: Cached(cached.value, mark | cached.token) for name, cached in held.items()}
 
-    def _fill(self, node: str, work: Callable[[CacheStore], bool]) -> bool:
-        """What may be left undone: nobody relies on it."""
-        link = self._link(node)
-        if not link.breaker.allows():
-            raise Unavailable(f"the cache node {node}")
-        try:
-            done = work(link.store)
-        except MurmurationError as error:
-            self._failed(link, "fill", error)
-            raise
-        link.breaker.succeeded()
-        return done
+    def _fill(self, view: View, by_node: Mapping[str, Sequence[CacheKey]], work: Fill) -> Set[CacheKey]:
+        """What may be left undone: nobody relies on it. Answers the keys for which it was done."""
+        filled: set[CacheKey] = set()
+        for node, keys in by_node.items():
+            state, link = view.state.nodes[node], self._link(node)
+            if not state.is_in or not link.breaker.allows():
+                continue
+            named = {key: _named(key, state.generation) for key in keys}
+            try:
+                done = work(link.store, named)
+            except MurmurationError as error:
+                self._failed(link, "fill", error)
+                continue
+            link.breaker.succeeded()
+            filled.update(key for key, name in named.items() if name in done)
+        return filled
+
+    def _deleted_elsewhere(self, call: Call, view: View, keys: Sequence[CacheKey]) -> list[CacheKey]:
+        """Those of the keys whose entries are nowhere but where they are read."""
+        if view.also_written is None:
+            return list(keys)
+        deleted: list[CacheKey] = []
+        elsewhere: dict[str, list[CacheKey]] = {}
+        for key in keys:
+            *others, _ = view.owners(key.ring_id)
+            for other in others:
+                elsewhere.setdefault(other, []).append(key)
+            if not others:
+                deleted.append(key)
+        for node, of_node in elsewhere.items():
+            # A fill may be left undone, and whoever edits deletes then, which waits where that is needed.
+            try:
+                if view.state.nodes[node].is_in and self._write_to(call, view, node, of_node, _delete):
+                    deleted += of_node
+            except MurmurationError:
+                continue
+        return deleted
 
     def _write(self, call: Call, keys: Sequence[CacheKey], work: Write) -> None:
         """What must be seen. Begins anew, under the view of then, where a node was taken out on the way."""
@@ -255,6 +275,26 @@ class ClusterCache:
                     )
                     link = self._links[node] = Link(self._connect(node), breaker)
         return link
+
+
+def _by_owner(view: View, keys: Iterable[CacheKey]) -> dict[str, list[CacheKey]]:
+    """By the nodes at which they are read; none where there are no nodes."""
+    found: dict[str, list[CacheKey]] = {}
+    owners: dict[int, str] = {}
+    ring = view.reading
+    if ring is None:
+        return found
+    for key in keys:
+        node = owners.get(key.ring_id)
+        if node is None:
+            node = owners[key.ring_id] = ring.owner(key.ring_id)
+        found.setdefault(node, []).append(key)
+    return found
+
+
+def _of_node(replacement: Replacement) -> Replacement:
+    """As the node knows it: its own token."""
+    return replacement._replace(token=replacement.token & ((1 << _MARK_SHIFT) - 1))
 
 
 def _named(key: CacheKey, generation: int) -> CacheKey:

@@ -7,15 +7,15 @@ were made before are closed before they are used again: they lead to a server th
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from math import ceil
 from typing import Any, TypeVar
 
 from pymemcache.client.base import Client, PooledClient
-from pymemcache.exceptions import MemcacheError, MemcacheServerError, MemcacheUnexpectedCloseError
+from pymemcache.exceptions import MemcacheError, MemcacheServerError, MemcacheUnexpectedCloseError, MemcacheUnknownError
 
-from murmuration_server.cache.port import Cached, CacheKey
+from murmuration_server.cache.port import Cached, CacheKey, Replacement
 from murmuration_server.platform.call import Call
 from murmuration_server.platform.config import MemcachedSettings
 from murmuration_server.platform.errors import Overloaded, Unavailable
@@ -28,9 +28,14 @@ MAX_VALUE_BYTES = 1_000_000
 MAX_KEY_BYTES = 250
 MAX_TTL_SECONDS = 30 * 86_400
 """Memcached takes more for a date."""
-PREPENDED_AT_ONCE = 500
+STORED_AT_ONCE = 500
 """Their answers fit into what a socket holds, so neither side waits for the other to read."""
+STORED_AT_ONCE_BYTES = 256 << 10
+"""So that one write and its answers do not take a timeout; a single value may be larger."""
 _TOKEN_SHIFT = 64
+_STORING = b"store"
+_STORED, _REFUSED = b"STORED", b"SERVER_ERROR"
+_ANSWERS = (_STORED, b"NOT_STORED", b"EXISTS", b"NOT_FOUND")
 
 
 class _Connection(Client):  # type: ignore[misc]
@@ -51,20 +56,27 @@ class _Connection(Client):  # type: ignore[misc]
         if self.sock is None:
             self._connect()
 
-    def prepend_each(self, values: Mapping[bytes, bytes]) -> None:
-        try:
-            self._store_cmd(b"prepend", values, 0, noreply=False)
-        except MemcacheUnexpectedCloseError:
-            raise
-        except MemcacheServerError:
-            # Which it was is not known any more; twice in front does no harm.
-            for name, value in values.items():
-                _or_nothing(self, name, lambda name=name, value=value: self.prepend(name, value))  # type: ignore[misc]
+    def store_each(self, commands: Mapping[CacheKey, bytes]) -> dict[CacheKey, bytes]:
+        """One write, then the answer to each."""
+        answers = self._misc_cmd(list(commands.values()), _STORING, noreply=False)
+        for answer in answers:
+            if answer not in _ANSWERS and not answer.startswith(_REFUSED):
+                raise MemcacheUnknownError(answer[:32])
+        return dict(zip(commands, answers, strict=True))
+
+    def _raise_errors(self, line: bytes, name: bytes) -> None:
+        # A value that is too large, or finds no room, is refused by itself: the others' answers follow.
+        if not (name == _STORING and line.startswith(_REFUSED)):
+            super()._raise_errors(line, name)
 
     def _connect(self) -> None:
         super()._connect()
         stats = self.stats()
         self.instance = zlib.crc32(repr((stats[b"pid"], int(stats[b"time"]) - int(stats[b"uptime"]))).encode())
+
+
+Storing = Callable[[_Connection, Mapping[CacheKey, bytes]], dict[CacheKey, bytes]]
+"""Does what the keys' commands say; the answer to each that it sent."""
 
 
 class _Pool(PooledClient):  # type: ignore[misc]
@@ -96,11 +108,10 @@ class MemcachedNode:
 
         return self._run(call, work) if wanted else {}
 
-    def add(self, call: Call, key: CacheKey, value: bytes, ttl_seconds: float) -> bool:
-        name, seconds = _name(key), _expire(ttl_seconds)
-        if len(value) > MAX_VALUE_BYTES:
-            return False
-        return self._run(call, lambda connection: connection.add(name, value, seconds) is True)
+    def add_many(self, call: Call, values: Mapping[CacheKey, bytes], ttl_seconds: float) -> Set[CacheKey]:
+        seconds = _expire(ttl_seconds)
+        fitting = ((key, value) for key, value in values.items() if len(value) <= MAX_VALUE_BYTES)
+        return self._store(call, ((key, _command(b"add", key, value, seconds)) for key, value in fitting))
 
     def set(self, call: Call, key: CacheKey, value: bytes, ttl_seconds: float) -> None:
         """A value that is too large leaves no entry."""
@@ -110,26 +121,28 @@ class MemcachedNode:
             return
         self._run(call, lambda connection: _or_nothing(connection, name, lambda: connection.set(name, value, seconds)))
 
-    def cas(self, call: Call, key: CacheKey, value: bytes, token: int, ttl_seconds: float) -> bool:
-        name, seconds = _name(key), _expire(ttl_seconds)
-        number = b"%d" % (token & ((1 << _TOKEN_SHIFT) - 1))
-        if len(value) > MAX_VALUE_BYTES:
-            return False
-
-        def work(connection: _Connection) -> bool:
+    def cas_many(self, call: Call, replacements: Mapping[CacheKey, Replacement]) -> Set[CacheKey]:
+        def of_this_run(connection: _Connection, part: Mapping[CacheKey, bytes]) -> dict[CacheKey, bytes]:
             connection.open()
-            if connection.instance != token >> _TOKEN_SHIFT:
-                return False
-            return connection.cas(name, value, number, seconds) is True
+            mark = connection.instance
+            return connection.store_each(
+                {key: part[key] for key in part if replacements[key].token >> _TOKEN_SHIFT == mark}
+            )
 
-        return self._run(call, work)
+        fitting = ((key, new) for key, new in replacements.items() if len(new.value) <= MAX_VALUE_BYTES)
+        return self._store(call, ((key, _cas(key, new)) for key, new in fitting), of_this_run)
 
     def prepend_many(self, call: Call, values: Mapping[CacheKey, bytes]) -> None:
-        """Many in one round trip; those that make an entry too large, or find no room, end it."""
-        named = [(_name(key), value) for key, value in values.items()]
-        for start in range(0, len(named), PREPENDED_AT_ONCE):
-            part = dict(named[start : start + PREPENDED_AT_ONCE])
-            self._run(call, lambda connection, part=part: connection.prepend_each(part))  # type: ignore[misc]
+        """Those that make an entry too large, or find no room, end it."""
+
+        def or_nothing(connection: _Connection, part: Mapping[CacheKey, bytes]) -> dict[CacheKey, bytes]:
+            answers = connection.store_each(part)
+            for key, answer in answers.items():
+                if answer.startswith(_REFUSED):
+                    connection.delete(_name(key))
+            return answers
+
+        self._store(call, ((key, _command(b"prepend", key, value, 0)) for key, value in values.items()), or_nothing)
 
     def delete(self, call: Call, key: CacheKey) -> None:
         name = _name(key)
@@ -140,6 +153,16 @@ class MemcachedNode:
 
     def close(self) -> None:
         self._pool.close()
+
+    def _store(
+        self, call: Call, commands: Iterable[tuple[CacheKey, bytes]], work: Storing = _Connection.store_each
+    ) -> Set[CacheKey]:
+        """In as few writes as the bounds allow. Answers what was stored."""
+        stored: set[CacheKey] = set()
+        for part in _parts(commands):
+            answers = self._run(call, lambda connection, part=part: work(connection, part))  # type: ignore[misc]
+            stored.update(key for key, answer in answers.items() if answer == _STORED)
+        return stored
 
     def _run(self, call: Call, work: Callable[[_Connection], T]) -> T:
         left = call.remaining()
@@ -180,6 +203,29 @@ def _or_nothing(connection: _Connection, name: bytes, write: Callable[[], object
         raise
     except MemcacheServerError:
         connection.delete(name)
+
+
+def _parts(commands: Iterable[tuple[CacheKey, bytes]]) -> Iterator[dict[CacheKey, bytes]]:
+    """What is written at once."""
+    part: dict[CacheKey, bytes] = {}
+    size = 0
+    for key, command in commands:
+        if part and (len(part) == STORED_AT_ONCE or size + len(command) > STORED_AT_ONCE_BYTES):
+            yield part
+            part, size = {}, 0
+        part[key] = command
+        size += len(command)
+    if part:
+        yield part
+
+
+def _command(verb: bytes, key: CacheKey, value: bytes, seconds: int, token: bytes = b"") -> bytes:
+    return b"%b %b 0 %d %d%b\r\n%b\r\n" % (verb, _name(key), seconds, len(value), token, value)
+
+
+def _cas(key: CacheKey, replacement: Replacement) -> bytes:
+    number = replacement.token & ((1 << _TOKEN_SHIFT) - 1)
+    return _command(b"cas", key, replacement.value, _expire(replacement.ttl_seconds), b" %d" % number)
 
 
 def _name(key: CacheKey) -> bytes:

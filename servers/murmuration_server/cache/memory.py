@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import itertools
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 
-from murmuration_server.cache.port import Cached, CacheKey
+from murmuration_server.cache.port import Cached, CacheKey, Replacement
 from murmuration_server.platform.call import Call
 from murmuration_server.platform.runtime import Runtime
 
@@ -39,24 +39,28 @@ class MemoryCache:
                 found[key] = entry[0]
         return found
 
-    def add(self, call: Call, key: CacheKey, value: bytes, ttl_seconds: float) -> bool:  # noqa: ARG002
+    def add_many(self, call: Call, values: Mapping[CacheKey, bytes], ttl_seconds: float) -> Set[CacheKey]:  # noqa: ARG002
+        added = set()
         with self._lock:
-            if self._live(key) is not None:
-                return False
-            self._put(key, value, ttl_seconds)
-            return True
+            for key, value in values.items():
+                if self._live(key) is None:
+                    self._put(key, value, ttl_seconds)
+                    added.add(key)
+        return added
 
     def set(self, call: Call, key: CacheKey, value: bytes, ttl_seconds: float) -> None:  # noqa: ARG002
         with self._lock:
             self._put(key, value, ttl_seconds)
 
-    def cas(self, call: Call, key: CacheKey, value: bytes, token: int, ttl_seconds: float) -> bool:  # noqa: ARG002
+    def cas_many(self, call: Call, replacements: Mapping[CacheKey, Replacement]) -> Set[CacheKey]:  # noqa: ARG002
+        replaced = set()
         with self._lock:
-            held = self._live(key)
-            if held is None or held.token != token:
-                return False
-            self._put(key, value, ttl_seconds)
-            return True
+            for key, (value, token, ttl_seconds) in replacements.items():
+                held = self._live(key)
+                if held is not None and held.token == token:
+                    self._put(key, value, ttl_seconds)
+                    replaced.add(key)
+        return replaced
 
     def prepend_many(self, call: Call, values: Mapping[CacheKey, bytes]) -> None:  # noqa: ARG002
         with self._lock:

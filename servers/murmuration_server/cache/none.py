@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 
-from murmuration_server.cache.port import Cached, CacheKey
+from murmuration_server.cache.port import Cached, CacheKey, Replacement
 from murmuration_server.platform.call import Call
 
 
@@ -14,14 +14,14 @@ class NoCache:
     def get_many(self, call: Call, keys: Sequence[CacheKey]) -> Mapping[CacheKey, Cached]:  # noqa: ARG002
         return {}
 
-    def add(self, call: Call, key: CacheKey, value: bytes, ttl_seconds: float) -> bool:  # noqa: ARG002
-        return False
+    def add_many(self, call: Call, values: Mapping[CacheKey, bytes], ttl_seconds: float) -> Set[CacheKey]:  # noqa: ARG002
+        return frozenset()
 
     def set(self, call: Call, key: CacheKey, value: bytes, ttl_seconds: float) -> None:
         """Forgets."""
 
-    def cas(self, call: Call, key: CacheKey, value: bytes, token: int, ttl_seconds: float) -> bool:  # noqa: ARG002
-        return False
+    def cas_many(self, call: Call, replacements: Mapping[CacheKey, Replacement]) -> Set[CacheKey]:  # noqa: ARG002
+        return frozenset()
 
     def prepend_many(self, call: Call, values: Mapping[CacheKey, bytes]) -> None:
         """Nothing is there."""

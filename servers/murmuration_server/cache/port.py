@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import NamedTuple, Protocol
 
 from murmuration_server.platform.call import Call
@@ -16,16 +16,25 @@ class CacheKey(NamedTuple):
 
 
 class Cached(NamedTuple):
-    """A value and the token that `cas` wants."""
+    """A value and the token that `cas_many` wants."""
 
     value: bytes
     token: int
 
 
+class Replacement(NamedTuple):
+    """What `cas_many` puts in the place of the entry that the token was given for."""
+
+    value: bytes
+    token: int
+    ttl_seconds: float
+
+
 class CacheStore(Protocol):
     """A failed read is a miss; a failed write is not silent: it raises `Unavailable`.
 
-    `add` and `cas` may fail without harm: who fills leaves it, who edits deletes then. What `set`, `delete` and
+    `add_many` and `cas_many` answer which keys they surely stored: each is by itself, and where a node fails it is
+    unknown of its keys. That does no harm: who fills leaves it, who edits deletes then. What `set`, `delete` and
     `prepend_many` have answered is seen by every read that begins afterwards, or the entry is gone for it. A store may
     round `ttl_seconds` up to whole seconds. Key names are short printable ASCII.
     """
@@ -34,16 +43,17 @@ class CacheStore(Protocol):
         """Asks each node once. Keys that are not there are left out."""
         ...
 
-    def add(self, call: Call, key: CacheKey, value: bytes, ttl_seconds: float) -> bool:
-        """Stores only where nothing is; answers whether it did."""
+    def add_many(self, call: Call, values: Mapping[CacheKey, bytes], ttl_seconds: float) -> Set[CacheKey]:
+        """Stores only where nothing is; answers the keys for which it did. Asks each node once."""
         ...
 
     def set(self, call: Call, key: CacheKey, value: bytes, ttl_seconds: float) -> None:
         """Only for contents that no later write of anybody's can contradict."""
         ...
 
-    def cas(self, call: Call, key: CacheKey, value: bytes, token: int, ttl_seconds: float) -> bool:
-        """Stores only where the entry is still the one that the token was given for; answers whether it did."""
+    def cas_many(self, call: Call, replacements: Mapping[CacheKey, Replacement]) -> Set[CacheKey]:
+        """Stores only where the entry is still the one that the token was given for; answers the keys for which it
+        did. Asks each node once."""
         ...
 
     def prepend_many(self, call: Call, values: Mapping[CacheKey, bytes]) -> None:

@@ -15,10 +15,9 @@ import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from murmuration_server.cache.port import Cached, CacheKey, CacheStore
+from murmuration_server.cache.port import Cached, CacheKey, CacheStore, Replacement
 from murmuration_server.platform.call import Call
 from murmuration_server.platform.config import TimelineSettings
-from murmuration_server.platform.errors import MurmurationError
 from murmuration_server.platform.ids import MAX_ID
 from murmuration_server.platform.runtime import Runtime
 from murmuration_server.timeline.store import HomeStore, Progress
@@ -131,10 +130,8 @@ class CachedHeads:
     def _claimed(self, call: Call, user_id: int, loading: bytes, old: Cached | None) -> bool:
         if old is not None:
             return self._cas(call, user_id, loading, LOADING_SECONDS, old)
-        try:
-            return self._cache.add(call, _key(user_id), loading, LOADING_SECONDS)
-        except MurmurationError:
-            return False
+        key = _key(user_id)
+        return key in self._cache.add_many(call, {key: loading}, LOADING_SECONDS)
 
     def _trimmed(self, entries: Iterable[Candidate], floor: int, filled_ms: int) -> Head:
         """Each once, newest first, and exactly `size` of them where there are more: a head is complete only down to the
@@ -147,10 +144,8 @@ class CachedHeads:
         return Head(newest, floor, filled_ms)
 
     def _cas(self, call: Call, user_id: int, value: bytes, ttl_seconds: float, held: Cached) -> bool:
-        try:
-            return self._cache.cas(call, _key(user_id), value, held.token, ttl_seconds)
-        except MurmurationError:
-            return False
+        key = _key(user_id)
+        return key in self._cache.cas_many(call, {key: Replacement(value, held.token, ttl_seconds)})
 
 
 def is_cached(cache: CacheStore, call: Call, user_id: int) -> bool:
