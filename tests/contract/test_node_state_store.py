@@ -30,7 +30,7 @@ def test_a_state_comes_back_whole(store: NodeStateStore, call: Call) -> None:
     assert store.replace(call, FIRST)
     assert store.read(call) == FIRST
     assert FIRST.nodes == {"a:1": NodeState(Status.IN, 7), "b:2": NodeState(Status.IN, 7)}
-    changing = FIRST.changing_to(["b:2", "c:3"], lambda: 2**40)
+    changing = FIRST.changing_to(["b:2", "c:3"], lambda: 2**40, 0)
     assert changing is not None
     for state in (changing, out(FIRST, "a:1")):
         assert store.replace(call, state) is (state is changing)

@@ -134,8 +134,8 @@ def test_what_is_replaced_while_members_change_is_nowhere_as_it_was() -> None:
         while bench.state.phase is not Phase.BEGUN:
             process.keep()
             bench.runtime.sleep(0.2)
-        generation = bench.state.nodes["c:3"].generation
-        stale = {CacheKey(key.ring_id, f"{generation:x}:{key.name}"): b"stale" for key in KEYS}
+        generation, since = bench.state.nodes["c:3"].generation, bench.state.written_by[-1].since
+        stale = {CacheKey(key.ring_id, f"{generation:x}.{since:x}:{key.name}"): b"stale" for key in KEYS}
         elsewhere = bench.node("c:3")
         elsewhere.add_many(bench.call(), stale, LONG)
         assert replace(bench, process, held(bench, process)) == set(KEYS)

@@ -3,7 +3,7 @@
 A failed read is a miss. A write that must be seen and fails, after one retry, takes its node out for all processes,
 waits until nobody reads there any more, and is then done. The node comes back empty: its generation, which is part of
 every key, is another. Until all know that it is back, it is written and not read. While members change, what is written
-goes to the old owner and to the new one.
+goes to the old owner and to the new one. An id that comes back to a node has other names there than it had before.
 
 The lease is looked at within each call, so after the store write that the call makes seen. (Model-checked: a writer who
 looks before his store write deletes under a generation that is no longer read.)
@@ -16,8 +16,8 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from murmuration_server.cache.breaker import Breaker
-from murmuration_server.cache.cluster_state import NodeState, Status
-from murmuration_server.cache.cluster_view import ClusterView, View
+from murmuration_server.cache.cluster_state import Status
+from murmuration_server.cache.cluster_view import ClusterView, Place, View
 from murmuration_server.cache.port import Cached, CacheKey, CacheStore, Replacement
 from murmuration_server.platform.call import Call
 from murmuration_server.platform.config import MemcachedSettings
@@ -26,9 +26,11 @@ from murmuration_server.platform.metrics import Metrics
 from murmuration_server.platform.runtime import Runtime
 from murmuration_server.sharding.placement import CacheNode, Rings
 
-Write = Callable[[CacheStore, Call, Mapping[CacheKey, CacheKey]], object]
-"""What to do at one node, with the names there of the keys that it holds."""
-Fill = Callable[[CacheStore, Mapping[CacheKey, CacheKey]], Set[CacheKey]]
+Named = dict[CacheKey, CacheKey]
+"""Names of entries at one node, each with the key that everybody else knows it by."""
+Write = Callable[[CacheStore, Call, Named], object]
+"""What to do at one node."""
+Fill = Callable[[CacheStore, Named], Set[CacheKey]]
 """The same; answers the names for which it was done."""
 
 TRIES = 2
@@ -84,25 +86,25 @@ class ClusterCache:
                 return {}
             view = last
         found: dict[CacheKey, Cached] = {}
-        for node, of_node in _by_owner(view, keys).items():
-            found.update(self._get(call, view, node, of_node))
+        for node, named in _read_at(view, keys).items():
+            found.update(self._get(call, view, node, named))
         return found
 
     def add_many(self, call: Call, values: Mapping[CacheKey, bytes], ttl_seconds: float) -> Set[CacheKey]:
-        def add(store: CacheStore, named: Mapping[CacheKey, CacheKey]) -> Set[CacheKey]:
-            return store.add_many(call, {name: values[key] for key, name in named.items()}, ttl_seconds)
+        def add(store: CacheStore, named: Named) -> Set[CacheKey]:
+            return store.add_many(call, {name: values[key] for name, key in named.items()}, ttl_seconds)
 
         try:
             view = self._view.current(call)
         except MurmurationError:
             return frozenset()
-        return self._fill(view, _by_owner(view, values), add)
+        return self._fill(view, _read_at(view, values), add)
 
     def cas_many(self, call: Call, replacements: Mapping[CacheKey, Replacement]) -> Set[CacheKey]:
         """Where an entry is also written elsewhere, it is first deleted there: it must not stay as it was."""
 
-        def cas(store: CacheStore, named: Mapping[CacheKey, CacheKey]) -> Set[CacheKey]:
-            return store.cas_many(call, {name: _of_node(replacements[key]) for key, name in named.items()})
+        def cas(store: CacheStore, named: Named) -> Set[CacheKey]:
+            return store.cas_many(call, {name: _of_node(replacements[key]) for name, key in named.items()})
 
         try:
             view = self._view.current(call)
@@ -110,14 +112,18 @@ class ClusterCache:
             return frozenset()
         held = [
             key
-            for node, of_node in _by_owner(view, replacements).items()
-            for key in of_node
+            for node, named in _read_at(view, replacements).items()
+            for key in named.values()
             if view.state.nodes[node].is_in and replacements[key].token >> _MARK_SHIFT == view.marks[node]
         ]
-        return self._fill(view, _by_owner(view, self._deleted_elsewhere(call, view, held)), cas)
+        return self._fill(view, _read_at(view, self._deleted_elsewhere(call, view, held)), cas)
 
     def set(self, call: Call, key: CacheKey, value: bytes, ttl_seconds: float) -> None:
-        self._write(call, [key], lambda store, own, named: store.set(own, named[key], value, ttl_seconds))
+        def put(store: CacheStore, own: Call, named: Named) -> None:
+            for name in named:
+                store.set(own, name, value, ttl_seconds)
+
+        self._write(call, [key], put)
 
     def delete(self, call: Call, key: CacheKey) -> None:
         self._write(call, [key], _delete)
@@ -126,7 +132,7 @@ class ClusterCache:
         self._write(
             call,
             list(values),
-            lambda store, own, named: store.prepend_many(own, {name: values[key] for key, name in named.items()}),
+            lambda store, own, named: store.prepend_many(own, {name: values[key] for name, key in named.items()}),
         )
 
     def flush(self, call: Call) -> None:
@@ -137,17 +143,17 @@ class ClusterCache:
     def locate(self, call: Call, ring_id: int) -> CacheNode | None:
         """None where there are no nodes. Raises `Unavailable` where the states are not known."""
         view = self._view.current(call)
-        owner = view.owner(ring_id)
-        if owner is None:
+        if view.reading.ring is None:
             return None
-        node, state = owner
-        *also, _ = view.owners(ring_id)
-        return CacheNode(node, state.status, state.generation, also_written=also[0] if also else "")
+        *also, place = view.places(ring_id)
+        state = view.state.nodes[place.node]
+        return CacheNode(place.node, state.status, state.generation, also_written=also[0].node if also else "")
 
     def rings(self, call: Call) -> Rings | None:
         """None where there are no nodes. Raises `Unavailable` where the states are not known."""
         view = self._view.current(call)
-        return None if view.reading is None else Rings(view.reading, view.also_written)
+        also = view.also_written.ring if view.also_written else None
+        return None if view.reading.ring is None else Rings(view.reading.ring, also)
 
     def answers(self, call: Call, node: str) -> bool:
         """Whether this process reaches the node."""
@@ -170,12 +176,10 @@ class ClusterCache:
         for link in gone:
             link.store.close()
 
-    def _get(self, call: Call, view: View, node: str, keys: Sequence[CacheKey]) -> dict[CacheKey, Cached]:
+    def _get(self, call: Call, view: View, node: str, named: Named) -> dict[CacheKey, Cached]:
         state, link = view.state.nodes[node], self._link(node)
         if not state.is_in or not link.breaker.allows():
             return {}
-        prefix = f"{state.generation:x}:"
-        named = {CacheKey(key.ring_id, prefix + key.name): key for key in keys}
         try:
             held = link.store.get_many(call, list(named))
         except MurmurationError as error:
@@ -185,21 +189,20 @@ class ClusterCache:
         mark = view.marks[node] << _MARK_SHIFT
         return {named[name]: Cached(cached.value, mark | cached.token) for name, cached in held.items()}
 
-    def _fill(self, view: View, by_node: Mapping[str, Sequence[CacheKey]], work: Fill) -> Set[CacheKey]:
+    def _fill(self, view: View, by_node: Mapping[str, Named], work: Fill) -> Set[CacheKey]:
         """What may be left undone: nobody relies on it. Answers the keys for which it was done."""
         filled: set[CacheKey] = set()
-        for node, keys in by_node.items():
+        for node, named in by_node.items():
             state, link = view.state.nodes[node], self._link(node)
             if not state.is_in or not link.breaker.allows():
                 continue
-            named = {key: _named(key, state.generation) for key in keys}
             try:
                 done = work(link.store, named)
             except MurmurationError as error:
                 self._failed(link, "fill", error)
                 continue
             link.breaker.succeeded()
-            filled.update(key for key, name in named.items() if name in done)
+            filled.update(named[name] for name in done)
         return filled
 
     def _deleted_elsewhere(self, call: Call, view: View, keys: Sequence[CacheKey]) -> list[CacheKey]:
@@ -207,18 +210,18 @@ class ClusterCache:
         if view.also_written is None:
             return list(keys)
         deleted: list[CacheKey] = []
-        elsewhere: dict[str, list[CacheKey]] = {}
+        elsewhere: dict[str, Named] = {}
         for key in keys:
-            *others, _ = view.owners(key.ring_id)
-            for other in others:
-                elsewhere.setdefault(other, []).append(key)
+            *others, _ = view.places(key.ring_id)
+            for place in others:
+                elsewhere.setdefault(place.node, {})[_name(view, place, key)] = key
             if not others:
                 deleted.append(key)
-        for node, of_node in elsewhere.items():
+        for node, named in elsewhere.items():
             # A fill may be left undone, and whoever edits deletes then, which waits where that is needed.
             try:
-                if view.state.nodes[node].is_in and self._write_to(call, view, node, of_node, _delete):
-                    deleted += of_node
+                if view.state.nodes[node].is_in and self._write_to(call, view, node, named, _delete):
+                    deleted += named.values()
             except MurmurationError:
                 continue
         return deleted
@@ -228,26 +231,26 @@ class ClusterCache:
         call.remaining()
         for _ in range(WRITE_ROUNDS):
             view = self._view.current(call)
-            by_node: dict[str, list[CacheKey]] = {}
+            by_node: dict[str, Named] = {}
             for key in keys:
-                for node in view.owners(key.ring_id):
-                    by_node.setdefault(node, []).append(key)
-            if all(self._write_to(call, view, node, at_node, work) for node, at_node in by_node.items()):
+                for place in view.places(key.ring_id):
+                    by_node.setdefault(place.node, {})[_name(view, place, key)] = key
+            if all(self._write_to(call, view, node, named, work) for node, named in by_node.items()):
                 return
         raise Unavailable("the cache (its nodes change all the time)")
 
-    def _write_to(self, call: Call, view: View, node: str, keys: Sequence[CacheKey], work: Write) -> bool:
+    def _write_to(self, call: Call, view: View, node: str, named: Named, work: Write) -> bool:
         """Answers whether it is done there. If not, the node is out by now, or its state is not that of this view."""
         state = view.state.nodes[node]
-        if state.status is Status.OUT or self._written(call, node, state, keys, work):
+        if state.status is Status.OUT or self._written(call, node, named, work):
             if not state.is_in:
                 self._view.await_leases(call, node, state)
             return True
         self._view.take_out(node, state.generation)
         return False
 
-    def _written(self, call: Call, node: str, state: NodeState, keys: Sequence[CacheKey], work: Write) -> bool:
-        link, named = self._link(node), {key: _named(key, state.generation) for key in keys}
+    def _written(self, call: Call, node: str, named: Named, work: Write) -> bool:
+        link = self._link(node)
         own = replace(call, deadline=max(call.deadline, self._runtime.monotonic() + WRITE_SECONDS))
         for _ in range(TRIES):
             try:
@@ -277,18 +280,16 @@ class ClusterCache:
         return link
 
 
-def _by_owner(view: View, keys: Iterable[CacheKey]) -> dict[str, list[CacheKey]]:
-    """By the nodes at which they are read; none where there are no nodes."""
-    found: dict[str, list[CacheKey]] = {}
-    owners: dict[int, str] = {}
-    ring = view.reading
-    if ring is None:
-        return found
+def _read_at(view: View, keys: Iterable[CacheKey]) -> dict[str, Named]:
+    """The nodes at which they are read; none where there are no nodes."""
+    found: dict[str, Named] = {}
+    places: dict[int, Place] = {}
     for key in keys:
-        node = owners.get(key.ring_id)
-        if node is None:
-            node = owners[key.ring_id] = ring.owner(key.ring_id)
-        found.setdefault(node, []).append(key)
+        place = places.get(key.ring_id) or view.reading.place(key.ring_id)
+        if place is None:
+            return {}
+        places[key.ring_id] = place
+        found.setdefault(place.node, {})[_name(view, place, key)] = key
     return found
 
 
@@ -297,10 +298,12 @@ def _of_node(replacement: Replacement) -> Replacement:
     return replacement._replace(token=replacement.token & ((1 << _MARK_SHIFT) - 1))
 
 
-def _named(key: CacheKey, generation: int) -> CacheKey:
-    return CacheKey(key.ring_id, f"{generation:x}:{key.name}")
+def _name(view: View, place: Place, key: CacheKey) -> CacheKey:
+    generation = view.state.nodes[place.node].generation
+    since = f".{place.since:x}" if place.since else ""
+    return CacheKey(key.ring_id, f"{generation:x}{since}:{key.name}")
 
 
-def _delete(store: CacheStore, call: Call, named: Mapping[CacheKey, CacheKey]) -> None:
-    for name in named.values():
+def _delete(store: CacheStore, call: Call, named: Named) -> None:
+    for name in named:
         store.delete(call, name)

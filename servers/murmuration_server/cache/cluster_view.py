@@ -9,10 +9,11 @@ was changed.)
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from murmuration_server.cache.cluster_state import ClusterState, NodeState
+from murmuration_server.cache.cluster_state import MAX_RINGS, ClusterState, History, NodeState
 from murmuration_server.cache.nodes import NodeStateStore
 from murmuration_server.platform.call import Call
 from murmuration_server.platform.errors import DeadlineExceeded, MurmurationError, Unavailable
@@ -29,29 +30,48 @@ UNANSWERED_SECONDS = 0.2
 ATTEMPTS = 8
 
 
+class Place(NamedTuple):
+    """A node, and since which change of members it has had what belongs to an id: part of all its names there."""
+
+    node: str
+    since: int
+
+
+class Placing:
+    """Which node has what, by rings that followed one another; the last is in use."""
+
+    def __init__(self, rings: Sequence[tuple[Ring | None, int]]) -> None:
+        """Of each ring, since which version it was in use. None: a ring without nodes."""
+        *self._before, (self.ring, self._since) = rings
+
+    def place(self, ring_id: int) -> Place | None:
+        """None: nowhere."""
+        if self.ring is None:
+            return None
+        node, since = self.ring.owner(ring_id), self._since
+        for ring, ring_since in reversed(self._before):
+            if ring is None or ring.owner(ring_id) != node:
+                break
+            since = ring_since
+        return Place(node, since)
+
+
 @dataclass(frozen=True)
 class View:
-    """One state, with its rings; None for a ring without nodes. `since`: when this process first held it. `marks`: a
-    number for each node and its generation, which tells their tokens apart."""
+    """One state, with its rings; `also_written` only while members change. `since`: when this process first held it.
+    `marks`: a number for each node and its generation, which tells their tokens apart."""
 
     state: ClusterState
-    reading: Ring | None
-    also_written: Ring | None
+    reading: Placing
+    also_written: Placing | None
     marks: Mapping[str, int]
     since: float
 
-    def owner(self, ring_id: int) -> tuple[str, NodeState] | None:
-        """Where it is read; None: nowhere."""
-        if self.reading is None:
-            return None
-        name = self.reading.owner(ring_id)
-        return name, self.state.nodes[name]
-
-    def owners(self, ring_id: int) -> list[str]:
-        """Where it is written: where it is read, last, and while members change at the other owner too."""
-        owner = self.reading.owner(ring_id) if self.reading else None
-        other = self.also_written.owner(ring_id) if self.also_written else None
-        return [node for node in (other if other != owner else None, owner) if node is not None]
+    def places(self, ring_id: int) -> list[Place]:
+        """Where it is written: where it is read, last, and while members change at its other place too."""
+        place = self.reading.place(ring_id)
+        other = self.also_written.place(ring_id) if self.also_written else None
+        return [found for found in (other if other != place else None, place) if found is not None]
 
 
 class ClusterView:
@@ -65,6 +85,7 @@ class ClusterView:
         # Together, so that nobody takes an old view for one under a new lease.
         self._held: tuple[View, float] | None = None
         self._ask_again_at = runtime.monotonic()
+        self._rings: dict[tuple[str, ...], Ring] = {}
         self._since: dict[tuple[str, NodeState], float] = {}
         self._failed_since: dict[tuple[str, int], float] = {}
 
@@ -153,17 +174,22 @@ class ClusterView:
     def _made(self, state: ClusterState, now: float) -> View:
         return View(
             state,
-            self._ring(state.reading),
-            self._ring(state.also_written),
+            self._placing(state.read_by),
+            self._placing(state.written_by) if state.written_by else None,
             {name: zlib.crc32(f"{name} {node.generation}".encode()) for name, node in state.nodes.items()},
             now,
         )
 
+    def _placing(self, history: History) -> Placing:
+        return Placing([(self._ring(members.nodes), members.since) for members in history])
+
     def _ring(self, nodes: tuple[str, ...]) -> Ring | None:
+        """Made once: one for each of the few memberships that are remembered."""
         if not nodes:
             return None
-        held = self._held
-        for ring in (held[0].reading, held[0].also_written) if held else ():
-            if ring is not None and ring.nodes == nodes:
-                return ring
-        return Ring(nodes)
+        ring = self._rings.get(nodes)
+        if ring is None:
+            if len(self._rings) > 2 * MAX_RINGS:
+                self._rings.clear()
+            ring = self._rings[nodes] = Ring(nodes)
+        return ring

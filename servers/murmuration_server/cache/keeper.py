@@ -108,7 +108,8 @@ class ClusterKeeper:
         if view.state.phase is not Phase.STEADY:
             return
         if revision > view.state.revision or (wanted != self._proposed and revision == view.state.revision):
-            self._view.change(call, lambda state: state.changing_to(wanted, self._new_generation, revision))
+            now = self._runtime.now_ms()
+            self._view.change(call, lambda state: state.changing_to(wanted, self._new_generation, now, revision))
             self._proposed = wanted
         elif set(wanted) != set(view.state.reading) and not self._told:
             self._told = True
