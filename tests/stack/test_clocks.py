@@ -16,7 +16,7 @@ from tests.stack.town import Town
 from tools.stack.roles import ROLES
 from tools.stack.stack import Stack
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.stack, pytest.mark.long, pytest.mark.timeout(900)]
 
 SEED = 10
 OFF_MS = 600_000

@@ -133,6 +133,8 @@ def test_a_role_is_rolled_and_no_call_fails(town: Town, role: str) -> None:
     whole(town)
 
 
+@pytest.mark.long
+@pytest.mark.timeout(1800)
 def test_all_roles_are_rolled_ten_times_and_no_call_fails(town: Town) -> None:
     """All at once, as a change of settings rolls them: of each role one process after the other."""
     begun = time.monotonic()

@@ -20,7 +20,7 @@ from tools.stack.process import Missing
 from tools.stack.stack import Stack
 from tools.stack.toxiproxy import Way, toxiproxy
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.stack, pytest.mark.long, pytest.mark.timeout(900)]
 
 SEED = 3
 BEFORE, AFTER = 60, 30

@@ -17,7 +17,7 @@ from tools.stack.environment import bare_environment, of_tree
 from tools.stack.roles import ROLES
 from tools.stack.stack import Stack
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.stack, pytest.mark.long, pytest.mark.timeout(900)]
 
 SEED = 28_11
 BETWEEN = 20
