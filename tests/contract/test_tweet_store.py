@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from murmuration_server.eventlog.outbox import OutboxRow
 from murmuration_server.platform.call import Call
+from murmuration_server.platform.config import DAY_MS
 from murmuration_server.tweets.candidate import Candidate, Mode, TweetKind
 from murmuration_server.tweets.entries import Counts
 from murmuration_server.tweets.record import TweetRecord, marker
-from murmuration_server.tweets.store import TweetStore
+from murmuration_server.tweets.store import ListRange, TweetStore
 from tests.support.contract_adapters import TWEET_STORES, Adapter, Place
 from tests.support.contract_clock import START_MS
 from tests.support.contract_search import SEARCH
@@ -41,8 +42,15 @@ def events(store: TweetStore, call: Call) -> list[int]:
     return list(dict.fromkeys(row.event_id for _, row in store.read_outbox(call, BUCKET, 0, 1000)))
 
 
+def listed(
+    store: TweetStore, call: Call, author_id: int = 1, before_id: int = 0, from_id: int = 0, limit: int = 1000
+) -> list[Candidate]:
+    [found] = store.list_recent(call, [ListRange(author_id, before_id, from_id)], limit)
+    return found
+
+
 def recent(store: TweetStore, call: Call, author_id: int = 1) -> list[int]:
-    return [candidate.tweet_id for candidate in store.list_recent(call, author_id, 0, 0, 1000)]
+    return [candidate.tweet_id for candidate in listed(store, call, author_id)]
 
 
 def pulled(store: TweetStore, call: Call, from_id: int = 0, before_id: int = 0, limit: int = 1000) -> list[int]:
@@ -57,7 +65,7 @@ def test_a_post_comes_back_as_it_was_stored(store: TweetStore, call: Call) -> No
     record = post(tweet_id, author_id=2**61, mode=Mode.PULL, text="héllo \U0001f426")._replace(mentioned=(3, 2**60))
     assert create(store, call, record) == tweet_id
     assert store.get_many(call, [tweet_id]) == {tweet_id: record}
-    assert store.list_recent(call, 2**61, 0, 0, 10) == [record.candidate]
+    assert listed(store, call, 2**61) == [record.candidate]
     assert store.list_pull(call, 0, 0, 10) == [record.candidate]
 
 
@@ -241,7 +249,7 @@ def test_recent_lists_are_newest_first_and_within_bounds(store: TweetStore, call
     create(store, call, post(20, author_id=2))
 
     def found(before_id: int, from_id: int, limit: int) -> list[int]:
-        return [candidate.tweet_id for candidate in store.list_recent(call, 1, before_id, from_id, limit)]
+        return [candidate.tweet_id for candidate in listed(store, call, 1, before_id, from_id, limit)]
 
     assert found(0, 0, 10) == [13, 12, 11, 10]
     assert found(0, 0, 2) == [13, 12]
@@ -249,6 +257,27 @@ def test_recent_lists_are_newest_first_and_within_bounds(store: TweetStore, call
     assert found(12, 0, 1) == [11]
     assert found(10, 0, 10) == []
     assert found(0, 14, 10) == []
+
+
+def test_recent_lists_of_many_authors_are_each_within_its_own_bounds(store: TweetStore, call: Call) -> None:
+    """Some of their posts are years apart, so that the lists are cut at different places, or begin deeper."""
+    year = 400 * DAY_MS
+    moments = {1: [0, 1, 2], 2: [0], 3: [2], 4: []}
+    ids = {author: [id_at(START_MS - ago * year, worker=author) for ago in agos] for author, agos in moments.items()}
+    for author, of_author in ids.items():
+        for tweet_id in of_author:
+            create(store, call, post(tweet_id, author_id=author))
+
+    def found(limit: int, *ranges: tuple[int, int, int]) -> list[list[int]]:
+        lists = store.list_recent(call, [ListRange(*wanted) for wanted in ranges], limit)
+        return [[candidate.tweet_id for candidate in of_author] for of_author in lists]
+
+    assert found(10, *((author, 0, 0) for author in (4, 3, 2, 1))) == [ids[4], ids[3], ids[2], ids[1]]
+    assert found(2, (1, 0, 0), (2, 0, 0)) == [ids[1][:2], ids[2]]
+    assert found(10, (1, ids[1][0], 0), (1, 0, ids[1][1]), (3, ids[3][0], 0)) == [ids[1][1:], ids[1][:2], []]
+    assert found(1, (1, ids[1][1], 0), (2, 0, ids[2][0] + 1), (3, 0, 0)) == [ids[1][2:], [], ids[3]]
+    assert found(10, (1, ids[1][1], ids[1][0])) == [[]]
+    assert found(10) == []
 
 
 def test_pull_lists_are_in_order_of_all_authors_and_within_bounds(store: TweetStore, call: Call) -> None:
@@ -323,8 +352,8 @@ def test_counts_equal_the_rows(store: TweetStore, call: Call, steps: list[tuple[
 
     expected = {id_: Counts(about(id_, TweetKind.REPLY), about(id_, TweetKind.REPOST)) for id_ in ids}
     assert store.counts(call, ids) == expected
-    listed = [found for author in (1, 2, 3) for found in store.list_recent(call, author, 0, base, 1000)]
-    assert sorted(listed) == sorted(standing)
+    lists = store.list_recent(call, [ListRange(author, 0, base) for author in (1, 2, 3)], 1000)
+    assert sorted(found for of_author in lists for found in of_author) == sorted(standing)
 
 
 # Repair

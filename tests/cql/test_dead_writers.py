@@ -21,6 +21,7 @@ from murmuration_server.platform.runtime import ThreadRuntime
 from murmuration_server.roles.cql import SCHEMAS
 from murmuration_server.timeline.stores.cql import CqlHomeStateStore
 from murmuration_server.tweets.entries import Counts
+from murmuration_server.tweets.store import ListRange
 from murmuration_server.tweets.stores.cql import CqlTweetStore
 from murmuration_server.users.stores.cql import CqlUserStore
 from tests.support.contract_clock import START_MS, SetClock
@@ -100,7 +101,7 @@ def test_a_repost_whose_writer_died_is_made_whole_by_the_next(session: CqlSessio
     assert store.repost_of(call, 2, [10]) == {}
     assert store.create(call, later, [outbox_row(12)], BUCKET) == 11
     assert store.get_many(call, [11, 12]) == {11: died}
-    assert store.list_recent(call, 2, 0, 0, 10) == [died.candidate]
+    assert store.list_recent(call, [ListRange(2, 0, 0)], 10) == [[died.candidate]]
     assert store.counts(call, [10]) == {10: Counts(0, 1)}
 
 
@@ -126,7 +127,7 @@ def test_a_post_that_is_written_again_long_after_its_delete_stays_deleted(sessio
     store.delete(call, 10, START_MS, [], BUCKET)
     session.write(call, *store._rows(call, record))
     assert store.get_many(call, [10])[10].deleted
-    assert store.list_recent(call, 1, 0, 0, 10) == []
+    assert store.list_recent(call, [ListRange(1, 0, 0)], 10) == [[]]
 
 
 def test_two_first_follows_at_once_leave_one_row_once_the_event_is_handled(session: CqlSession, call: Call) -> None:

@@ -26,6 +26,7 @@ from murmuration_server.tweets.client import TweetClient
 from murmuration_server.tweets.internal import TweetReadService, TweetRepairService
 from murmuration_server.tweets.posting import Compose, Posting
 from murmuration_server.tweets.reading import TweetReading
+from murmuration_server.tweets.store import ListRange
 from murmuration_server.tweets.stores.sqlite import SqliteTweetStore
 from tests.protocols.relations_bench import METRICS, READS, SETTINGS, RelationsBench
 from tests.support.scheduled import Hook, Scheduled
@@ -51,7 +52,7 @@ class PostsBench:
 
     def stored(self) -> set[int]:
         """The numbers of the author's standing posts, from the store."""
-        found = self.store.list_recent(self.call, AUTHOR, 0, 0, RECENT_SIZE)
+        [found] = self.store.list_recent(self.call, [ListRange(AUTHOR, 0, 0)], RECENT_SIZE)
         return {self.number_of[candidate.tweet_id] for candidate in found}
 
     def close(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from murmuration_server.platform.call import Call
 from murmuration_server.platform.runtime.simulated import SimulatedRuntime
+from murmuration_server.tweets.store import ListRange
 from murmuration_server.tweets.stores.sqlite import SqliteTweetStore
 from tests.support.contract_clock import START_MS
 from tests.support.factories import outbox_row, post
@@ -30,7 +31,9 @@ def restore_against_delete(seed: int) -> bool:
         for task in tasks:
             task.join()
         assert store.get_many(call, [10])[10].deleted
-        assert store.list_recent(call, 1, 0, 0, 10) == [], f"seed {seed}: what is deleted is in the list again"
+        assert store.list_recent(call, [ListRange(1, 0, 0)], 10) == [[]], (
+            f"seed {seed}: what is deleted is in the list again"
+        )
 
     try:
         runtime.run(main)

@@ -9,7 +9,7 @@ from murmuration_server.platform.errors import InvalidField
 from murmuration_server.tweets import candidate as candidates
 from murmuration_server.tweets import record as records
 from murmuration_server.tweets.reading import TweetReading
-from murmuration_server.tweets.store import TweetStore
+from murmuration_server.tweets.store import ListRange, TweetStore
 
 MAX_LIST = 10_000
 
@@ -20,16 +20,15 @@ class TweetReadService:
 
     def BatchListRecent(self, call: Call, request: internal.BatchListRecentRequest) -> internal.BatchListRecentResponse:
         limit = _check_limit(request.limit_per_author)
-        lists = []
-        for query in request.queries:
-            found = self._store.list_recent(call, query.author_id, query.before_id, query.from_id, limit)
-            lists.append(
-                internal.RecentList(
-                    author_id=query.author_id,
-                    candidates=candidates.encode_many(found),
-                    exhausted=len(found) < limit,
-                )
+        ranges = [ListRange(query.author_id, query.before_id, query.from_id) for query in request.queries]
+        lists = [
+            internal.RecentList(
+                author_id=wanted.author_id,
+                candidates=candidates.encode_many(found),
+                exhausted=len(found) < limit,
             )
+            for wanted, found in zip(ranges, self._store.list_recent(call, ranges, limit), strict=True)
+        ]
         return internal.BatchListRecentResponse(lists=lists)
 
     def ListPullCandidates(

@@ -11,7 +11,7 @@ from murmuration_server.platform.ids import floor_id
 from murmuration_server.tweets.candidate import TweetKind
 from murmuration_server.tweets.entries import Counts, Recent, counts_kind, recent_kind, record_kind
 from murmuration_server.tweets.record import TweetRecord
-from murmuration_server.tweets.store import TweetStore
+from murmuration_server.tweets.store import ListRange, TweetStore
 
 
 class TweetReading:
@@ -59,8 +59,9 @@ class TweetReading:
 
     def _load_recent(self, call: Call, author_ids: Sequence[int]) -> Mapping[int, Recent]:
         from_id = floor_id(call.runtime.now_ms() - self._horizon_ms)
-        found = {}
-        for author_id in author_ids:
-            candidates = self._store.list_recent(call, author_id, 0, from_id, self._recent_size)
-            found[author_id] = Recent(tuple(candidates), len(candidates) < self._recent_size)
-        return found
+        ranges = [ListRange(author_id, 0, from_id) for author_id in author_ids]
+        lists = self._store.list_recent(call, ranges, self._recent_size)
+        return {
+            author_id: Recent(tuple(candidates), len(candidates) < self._recent_size)
+            for author_id, candidates in zip(author_ids, lists, strict=True)
+        }

@@ -12,7 +12,7 @@ from murmuration_server.tweets.media import MediaReference, MediaRejected, check
 from murmuration_server.tweets.posting import Posting
 from murmuration_server.tweets.present import compose_post, compose_repost
 from murmuration_server.tweets.reading import TweetReading
-from murmuration_server.tweets.store import TweetStore
+from murmuration_server.tweets.store import ListRange, TweetStore
 from murmuration_server.tweets.text import ParsedText, TextRejected, parse
 from murmuration_server.users.client import UserClient
 
@@ -63,7 +63,7 @@ class TweetService:
         size = page_size(request.page_size, DEFAULT_PAGE, MAX_PAGE)
         before = self._tokens.position(user_id, request.page_token) or 0
         self._users.require(call, user_id)
-        found = self._store.list_recent(call, user_id, before, 0, size + 1)
+        [found] = self._store.list_recent(call, [ListRange(user_id, before, 0)], size + 1)
         standing = self._reading.standing(call, [candidate.tweet_id for candidate in found[:size]])
         return api.ListUserTweetsResponse(
             tweets=[api.Tweet.FromString(record.body) for record in standing],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from murmuration_server.eventlog.outbox import OutboxRow, OutboxSource
 from murmuration_server.platform.call import Call
@@ -24,6 +24,14 @@ class Claim:
     tweet_id: int
     mode: int
     claimed_ms: int
+
+
+class ListRange(NamedTuple):
+    """Of an author's list the ids in [from_id, before_id); before_id 0: no bound."""
+
+    author_id: int
+    before_id: int
+    from_id: int
 
 
 class TweetStore(OutboxSource, Protocol):
@@ -51,8 +59,8 @@ class TweetStore(OutboxSource, Protocol):
         """Original id to the id of the user's repost, for those that he has reposted."""
         ...
 
-    def list_recent(self, call: Call, author_id: int, before_id: int, from_id: int, limit: int) -> list[Candidate]:
-        """Newest first, ids in [from_id, before_id); before_id 0: no bound."""
+    def list_recent(self, call: Call, ranges: Sequence[ListRange], limit: int) -> list[list[Candidate]]:
+        """Of each range, in their order, what stands: newest first, at most `limit`."""
         ...
 
     def list_pull(self, call: Call, from_id: int, before_id: int, limit: int) -> list[Candidate]:

@@ -17,7 +17,7 @@ from murmuration_server.tweets import record as codec
 from murmuration_server.tweets.candidate import Candidate, Mode, TweetKind
 from murmuration_server.tweets.entries import Counts
 from murmuration_server.tweets.record import TweetRecord
-from murmuration_server.tweets.store import Claim
+from murmuration_server.tweets.store import Claim, ListRange
 from murmuration_server.tweets.stores import cql_schema as cql
 from murmuration_server.tweets.stores.cql_claims import CqlClaims
 
@@ -85,15 +85,26 @@ class CqlTweetStore(CqlOutbox):
         standing = self._standing(call, list(pairs.values()))
         return {tweet_id: repost_id for tweet_id, repost_id in pairs.items() if repost_id in standing}
 
-    def list_recent(self, call: Call, author_id: int, before_id: int, from_id: int, limit: int) -> list[Candidate]:
-        before = before_id or MAX_ID
-        newest = min(cql.list_bucket(before), cql.newest_list_bucket(call.runtime.now_ms()))
-        found: list[Candidate] = []
-        for bucket in range(newest, cql.list_bucket(from_id) - 1, -1):
-            rows = self._session.rows(call, cql.LIST_PAGE, author_id, bucket, from_id, before, limit - len(found))
-            found += map(Candidate._make, rows)
-            if len(found) >= limit:
-                break
+    def list_recent(self, call: Call, ranges: Sequence[ListRange], limit: int) -> list[list[Candidate]]:
+        """All lists beside one another, each from its newest bucket down."""
+        newest = cql.newest_list_bucket(call.runtime.now_ms())
+        found: list[list[Candidate]] = [[] for _ in ranges]
+        buckets = {
+            n: min(cql.list_bucket(wanted.before_id or MAX_ID), newest)
+            for n, wanted in enumerate(ranges)
+            if wanted.from_id < (wanted.before_id or MAX_ID)
+        }
+        while buckets:
+            pages = [
+                _list_page(ranges[number], bucket, limit - len(found[number])) for number, bucket in buckets.items()
+            ]
+            for number, rows in zip(buckets, self._session.rows_of_each(call, pages), strict=True):
+                found[number] += map(Candidate._make, rows)
+            buckets = {
+                number: bucket - 1
+                for number, bucket in buckets.items()
+                if len(found[number]) < limit and bucket > cql.list_bucket(ranges[number].from_id)
+            }
         return found
 
     def list_pull(self, call: Call, from_id: int, before_id: int, limit: int) -> list[Candidate]:
@@ -204,6 +215,10 @@ class CqlTweetStore(CqlOutbox):
         except OutcomeUnknown:
             # The next repost takes the row over from one that is deleted.
             pass
+
+
+def _list_page(wanted: ListRange, bucket: int, limit: int) -> Request:
+    return cql.LIST_PAGE, (wanted.author_id, bucket, wanted.from_id, wanted.before_id or MAX_ID, limit)
 
 
 def _list_rows(candidate: Candidate) -> Iterator[Request]:

@@ -16,7 +16,7 @@ from murmuration_server.tweets import record as codec
 from murmuration_server.tweets.candidate import Candidate, Mode, TweetKind
 from murmuration_server.tweets.entries import Counts
 from murmuration_server.tweets.record import TweetRecord
-from murmuration_server.tweets.store import Claim
+from murmuration_server.tweets.store import Claim, ListRange
 
 _MIGRATIONS = [
     OUTBOX_TABLE
@@ -145,11 +145,15 @@ class SqliteTweetStore(SqliteOutbox):
                     WHERE user_id = ? AND tweet_id IN ({placeholders(tweet_ids)})"""
         return self._db.read(lambda connection: dict(connection.execute(query, (user_id, *tweet_ids))))
 
-    def list_recent(self, call: Call, author_id: int, before_id: int, from_id: int, limit: int) -> list[Candidate]:  # noqa: ARG002
+    def list_recent(self, call: Call, ranges: Sequence[ListRange], limit: int) -> list[list[Candidate]]:  # noqa: ARG002
         query = f"""SELECT {_CANDIDATE} FROM user_tweets WHERE author_id = ? AND tweet_id >= ? AND tweet_id < ?
                     ORDER BY tweet_id DESC LIMIT ?"""
-        bounds = (author_id, from_id, before_id or MAX_ID, limit)
-        return self._db.read(lambda connection: list(map(Candidate._make, connection.execute(query, bounds))))
+
+        def work(connection: sqlite3.Connection) -> list[list[Candidate]]:
+            bounds = ((author_id, from_id, before_id or MAX_ID, limit) for author_id, before_id, from_id in ranges)
+            return [list(map(Candidate._make, connection.execute(query, values))) for values in bounds]
+
+        return self._db.read(work)
 
     def list_pull(self, call: Call, from_id: int, before_id: int, limit: int) -> list[Candidate]:  # noqa: ARG002
         query = f"""SELECT {_CANDIDATE} FROM user_tweets WHERE mode = {Mode.PULL:d} AND tweet_id >= ? AND tweet_id < ?
