@@ -7,8 +7,9 @@ import sys
 from collections import Counter
 
 import pytest
+from uhashring import HashRing
 
-from murmuration_server.sharding.memcached_ring import Ring, moved_share
+from murmuration_server.sharding.memcached_ring import POINTS_PER_NODE, Ring, _point, moved_share
 
 IDS = range(383_000_000_000_000_000, 383_000_000_000_020_000)
 
@@ -37,6 +38,14 @@ def test_shares_are_even() -> None:
 def test_the_order_of_names_does_not_matter() -> None:
     one, other = Ring(names(4)), Ring(names(4)[::-1])
     assert [one.owner(ring_id) for ring_id in IDS[:500]] == [other.owner(ring_id) for ring_id in IDS[:500]]
+
+
+def test_owners_are_those_that_uhashring_finds() -> None:
+    """As earlier releases asked it: they may serve beside this one."""
+    nodes = names(3)
+    other = HashRing(nodes, vnodes=POINTS_PER_NODE, hash_fn=_point)
+    ring = Ring(nodes)
+    assert [ring.owner(ring_id) for ring_id in IDS] == [other.get_node(str(ring_id)) for ring_id in IDS]
 
 
 def test_another_process_finds_the_same_owners() -> None:

@@ -6,6 +6,7 @@ holds the old one goes on reading it until the new one has taken its place.
 
 from __future__ import annotations
 
+from bisect import bisect
 from collections import Counter
 from collections.abc import Sequence
 from hashlib import md5
@@ -26,12 +27,14 @@ class Ring:
         if not nodes:
             raise ValueError("A ring needs at least one node.")
         self.nodes = tuple(sorted(nodes))
-        self._ring = HashRing(list(self.nodes), vnodes=POINTS_PER_NODE, hash_fn=_point)
+        placed = HashRing(list(self.nodes), vnodes=POINTS_PER_NODE, hash_fn=_point).get_points()
+        self._points = [point for point, _ in placed]
+        self._owners: list[str] = [node for _, node in placed]
 
     def owner(self, ring_id: int) -> str:
         """The name of the node that holds what belongs to the user or the post of that id."""
-        found: str = self._ring.get_node(str(ring_id))
-        return found
+        # As uhashring finds it, without its layers: fan-out asks for every follower of every post.
+        return self._owners[bisect(self._points, _point(str(ring_id))) % len(self._owners)]
 
 
 def _point(text: str) -> int:
