@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from murmuration_server.eventlog.outbox import OutboxRow
+from murmuration_server.graph.follower_pages import FollowerPage
 from murmuration_server.graph.relations import NOT_BACKFILLED, Relations
 from murmuration_server.graph.store import AuthorMode, BackfillMark, GraphStore, RelationKind, RelationRow
 from murmuration_server.platform.call import Call
@@ -38,6 +39,10 @@ def counts(store: GraphStore, call: Call, user_id: int) -> tuple[int, int]:
     return store.counts(call, [user_id])[user_id]
 
 
+def followers_of(store: GraphStore, call: Call, author_id: int, shard: int, after: int, limit: int) -> list[int]:
+    return store.list_followers(call, [FollowerPage(author_id, shard, after, limit)])[0]
+
+
 def row(store: GraphStore, call: Call, kind: RelationKind, user_id: int = ME, other_id: int = YOU) -> Any:
     return store.get_rows(call, [(kind, user_id, other_id)])[0]
 
@@ -49,7 +54,7 @@ def test_a_follow_stands_in_both_directions(store: GraphStore, call: Call) -> No
     apply(store, call, follow(ME, YOU, 10, shard=2))
     assert row(store, call, RelationKind.FOLLOW) == follow(ME, YOU, 10, shard=2)
     assert relations(store, call, ME).following == {YOU: NOT_BACKFILLED}
-    assert store.list_followers(call, YOU, 2, 0, MANY) == [ME]
+    assert followers_of(store, call, YOU, 2, 0, MANY) == [ME]
     assert (counts(store, call, ME), counts(store, call, YOU)) == ((0, 1), (1, 0))
 
 
@@ -127,7 +132,7 @@ def assert_nobody(store: GraphStore, call: Call) -> None:
     nobody = Relations({}, frozenset(), frozenset(), frozenset(), frozenset())
     assert store.get_relations(call, [ME, YOU], MANY) == {ME: nobody, YOU: nobody}
     assert store.counts(call, [ME, YOU]) == {ME: (0, 0), YOU: (0, 0)}
-    assert store.list_followers(call, YOU, 0, 0, MANY) == []
+    assert followers_of(store, call, YOU, 0, 0, MANY) == []
     assert store.blocking(call, YOU, [ME]) == []
 
 
@@ -216,7 +221,7 @@ def _state(store: GraphStore, call: Call, base: int) -> dict[int, Any]:
             "muted": plain(found.muted),
             "blocking": plain(found.blocking),
             "blocked by": plain(found.blocked_by),
-            "followers": [plain(store.list_followers(call, user + base, shard, 0, MANY)) for shard in (0, 1)],
+            "followers": [plain(followers_of(store, call, user + base, shard, 0, MANY)) for shard in (0, 1)],
             "pages": [plain(store.list_page(call, user + base, which, 0, MANY)) for which in (True, False)],
             "counts": counts(store, call, user + base),
         }
@@ -256,7 +261,7 @@ def test_changes_at_once_leave_counts_that_equal_the_rows(store: GraphStore, cal
     at_once([lambda n=n: change(n) for n in range(4)])
     held = row(store, call, RelationKind.FOLLOW)
     assert held.version == 53
-    followers = store.list_followers(call, YOU, 0, 0, MANY)
+    followers = followers_of(store, call, YOU, 0, 0, MANY)
     assert followers == ([ME] if held.standing else []) + [10, 11, 12, 13]
     assert counts(store, call, YOU) == (len(followers), 0)
     assert counts(store, call, ME) == (0, int(held.standing))
@@ -286,9 +291,9 @@ def test_a_pair_written_in_halves_is_mended(store: GraphStore, call: Call, adapt
     apply(store, call, *rows)
     adapter.damage["lose_follower_row"](place, ME, YOU)
     adapter.damage["lose_blocked_by_row"](place, ME, YOU)
-    assert store.list_followers(call, YOU, 1, 0, MANY) == []
+    assert followers_of(store, call, YOU, 1, 0, MANY) == []
     apply(store, call, *rows)
-    assert store.list_followers(call, YOU, 1, 0, MANY) == [ME]
+    assert followers_of(store, call, YOU, 1, 0, MANY) == [ME]
     assert relations(store, call, YOU).blocked_by == {ME}
     assert (counts(store, call, ME), counts(store, call, YOU)) == ((0, 1), (1, 0))
 
@@ -306,7 +311,7 @@ def test_what_is_lacking_is_found_and_nothing_is_changed(
     assert store.lacking(call, rows) == rows[:1]
     adapter.damage["lose_blocked_by_row"](place, ME, YOU)
     assert store.lacking(call, rows) == rows[:2]
-    assert store.list_followers(call, YOU, 1, 0, MANY) == []
+    assert followers_of(store, call, YOU, 1, 0, MANY) == []
     assert store.lacking(call, []) == []
 
 
@@ -346,7 +351,7 @@ def test_many_follows_at_once_stand_in_both_directions(store: GraphStore, call: 
     assert [counts(store, call, user) for user in range(11, 15)] == [(0, 4), (0, 5), (0, 5), (0, 5)]
     for other in range(21, 26):
         followers = [user for user in range(11, 15) if (user, other) != (11, 21)]
-        assert store.list_followers(call, other, other % 2, 0, MANY) == followers
+        assert followers_of(store, call, other, other % 2, 0, MANY) == followers
         assert counts(store, call, other) == (len(followers), 0)
     assert relations(store, call, 12).reposts_hidden == {23}
     assert store.lacking(call, [*rows, ended]) == []
@@ -363,8 +368,8 @@ def test_a_row_never_moves(store: GraphStore, call: Call) -> None:
     for version, standing in ((11, True), (12, False), (13, True)):
         apply(store, call, follow(ME, YOU, version, standing, shard=1))
         expected = [ME] if standing else []
-        assert store.list_followers(call, YOU, 0, 0, MANY) == expected
-        assert store.list_followers(call, YOU, 1, 0, MANY) == []
+        assert followers_of(store, call, YOU, 0, 0, MANY) == expected
+        assert followers_of(store, call, YOU, 1, 0, MANY) == []
         assert row(store, call, RelationKind.FOLLOW).shard == 0
 
 
@@ -378,9 +383,24 @@ def test_all_shards_are_counted(store: GraphStore, call: Call) -> None:
 
 def test_followers_of_a_shard_come_in_pages(store: GraphStore, call: Call) -> None:
     apply(store, call, *(follow(n, YOU, 1, shard=n % 2) for n in (15, 11, 14, 13)), follow(17, YOU, 1, False, shard=1))
-    assert store.list_followers(call, YOU, 1, 0, 2) == [11, 13]
-    assert store.list_followers(call, YOU, 1, 13, 2) == [15]
-    assert store.list_followers(call, YOU, 1, 15, 2) == []
+    assert followers_of(store, call, YOU, 1, 0, 2) == [11, 13]
+    assert followers_of(store, call, YOU, 1, 13, 2) == [15]
+    assert followers_of(store, call, YOU, 1, 15, 2) == []
+
+
+def test_many_pages_are_answered_in_the_order_asked_for(store: GraphStore, call: Call) -> None:
+    """Of several authors and shards, one of them twice, and one of which there is nothing."""
+    apply(store, call, *(follow(n, YOU, 1, shard=n % 2) for n in (12, 13, 14, 15, 17)), follow(20, HER, 1))
+    pages = [
+        FollowerPage(HER, 0, 0, 3),
+        FollowerPage(YOU, 1, 0, 1),
+        FollowerPage(ME, 0, 0, 2),
+        FollowerPage(YOU, 0, 12, 2),
+        FollowerPage(YOU, 1, 13, 2),
+        FollowerPage(YOU, 1, 0, 3),
+    ]
+    assert store.list_followers(call, pages) == [[20], [13], [], [14], [15, 17], [13, 15, 17]]
+    assert store.list_followers(call, []) == []
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3])

@@ -65,18 +65,26 @@ def test_writing_a_row_again_changes_nothing(store: HomeStore, call: Call) -> No
 
 
 def test_a_job_begins_at_the_beginning_and_goes_on_where_it_was(store: HomeStore, call: Call) -> None:
-    assert store.progress(call, 1, 0) == 0
+    assert store.progress(call, [(1, 0)]) == [0]
     store.write(call, [(READER, post(1))], [Progress(1, 0, READER)])
-    assert store.progress(call, 1, 0) == READER
-    assert store.progress(call, 1, 1) == 0
+    assert store.progress(call, [(1, 0)]) == [READER]
+    assert store.progress(call, [(1, 1)]) == [0]
     store.write(call, [], [Progress(1, 0, JOB_DONE)])
-    assert store.progress(call, 1, 0) == JOB_DONE
+    assert store.progress(call, [(1, 0)]) == [JOB_DONE]
+
+
+def test_many_resume_points_are_answered_in_the_order_asked_for(store: HomeStore, call: Call) -> None:
+    """Of several posts and shards, one of them twice, and one that has not begun."""
+    store.write(call, [], [Progress(1, 0, 5), Progress(1, 1, 6), Progress(2, 0, JOB_DONE)])
+    jobs = [(2, 0), (1, 1), (2, 1), (1, 0), (1, 1)]
+    assert store.progress(call, jobs) == [JOB_DONE, 6, 0, 5, 6]
+    assert store.progress(call, []) == []
 
 
 def test_a_resume_point_that_is_forgotten_is_gone(store: HomeStore, call: Call) -> None:
     store.write(call, [], [Progress(1, 0, 5), Progress(1, 1, 5)])
     store.write(call, [], [], [Progress(1, 0, 5)])
-    assert (store.progress(call, 1, 0), store.progress(call, 1, 1)) == (0, 5)
+    assert store.progress(call, [(1, 0), (1, 1)]) == [0, 5]
 
 
 def test_rows_and_resume_points_outlive_the_process(open_store: Callable[[], HomeStore], call: Call) -> None:
@@ -85,7 +93,7 @@ def test_rows_and_resume_points_outlive_the_process(open_store: Callable[[], Hom
     first.close()  # type: ignore[attr-defined]
     again = open_store()
     assert ids(again.read(call, READER, ALL, 0, 10)) == [1]
-    assert again.progress(call, 1, 0) == READER
+    assert again.progress(call, [(1, 0)]) == [READER]
 
 
 def test_a_reader_beside_the_writer_sees_what_is_written(
@@ -119,4 +127,4 @@ def test_what_is_old_goes_some_users_at_a_time(store: HomeStore, call: Call) -> 
     assert store.expire(call, 2, 2, 20) == 3
     assert ids(store.read(call, 3, ALL, 0, 10)) == [20]
     assert store.expire(call, 3, 2, 20) == 0
-    assert (store.progress(call, 10, 0), store.progress(call, 20, 0)) == (0, 5)
+    assert store.progress(call, [(10, 0), (20, 0)]) == [0, 5]

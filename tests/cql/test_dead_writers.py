@@ -10,6 +10,7 @@ import pytest
 from murmuration_server.eventlog.outbox import BucketRule
 from murmuration_server.eventlog.relay import Relay
 from murmuration_server.eventlog.sqlite import SqliteEventLog
+from murmuration_server.graph.follower_pages import FollowerPage
 from murmuration_server.graph.store import BackfillMark, RelationKind
 from murmuration_server.graph.stores.cql import ROWS_TOGETHER, CqlGraphStore
 from murmuration_server.platform.call import Call
@@ -140,7 +141,7 @@ def test_two_first_follows_at_once_leave_one_row_once_the_event_is_handled(sessi
     assert store.counts(call, [YOU])[YOU][0] == 2
     assert store.lacking(call, [one, other]) == [one]
     store.apply(call, [one], (), 0)
-    assert [store.list_followers(call, YOU, shard, 0, 10) for shard in (0, 1)] == [[], [ME]]
+    assert store.list_followers(call, [FollowerPage(YOU, shard, 0, 10) for shard in (0, 1)]) == [[], [ME]]
     assert store.counts(call, [YOU])[YOU][0] == 1
     assert store.get_rows(call, [(RelationKind.FOLLOW, ME, YOU)]) == [other]
 

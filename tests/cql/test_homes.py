@@ -93,7 +93,7 @@ def test_no_resume_point_stands_before_its_rows(session: CqlSession, call: Call)
     tweet_id = id_at(START_MS)
     with pytest.raises(Unavailable):
         store.write(call, [(1, post(tweet_id))], [Progress(tweet_id, 0, 1)])
-    assert store.progress(call, tweet_id, 0) == 0
+    assert store.progress(call, [(tweet_id, 0)]) == [0]
 
 
 def test_keys_are_grouped_by_their_replicas(session: CqlSession) -> None:

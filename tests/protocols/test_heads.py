@@ -14,6 +14,7 @@ from murmuration_server.platform.config import TimelineSettings
 from murmuration_server.platform.errors import Unavailable
 from murmuration_server.platform.ids import MAX_ID
 from murmuration_server.timeline.heads import CachedHeads
+from murmuration_server.timeline.store import Progress
 from murmuration_server.timeline.stores.sqlite import SqliteHomeStore
 from murmuration_server.tweets.client import Candidate
 from tests.support.port_wrapper import Unfilled
@@ -252,6 +253,32 @@ def test_a_delivery_whose_prepend_fails_is_done_again() -> None:
             bench.deliver(heads, 30)
         bench.runtime.hooks.clear()
         bench.deliver(heads, 30)
+        assert bench.read(heads) == [30, 20]
+
+    run(1, main)
+
+
+def test_a_resume_point_moves_only_when_the_heads_have_its_rows() -> None:
+    """Or the job would go on behind rows that a head lacks."""
+
+    def main(bench: HeadsBench) -> None:
+        heads = bench.heads()
+        bench.deliver(heads, 20)
+        bench.read(heads)
+
+        def away(*_arguments: object) -> None:
+            raise Unavailable("the cache")
+
+        def deliver() -> None:
+            heads.write(bench.call(), [(USER, post(30))], [Progress(30, 0, USER)])
+
+        bench.runtime.hooks["cache.prepend_many"] = away
+        with pytest.raises(Unavailable):
+            deliver()
+        assert heads.progress(bench.call(), [(30, 0)]) == [0]
+        bench.runtime.hooks.clear()
+        deliver()
+        assert heads.progress(bench.call(), [(30, 0)]) == [USER]
         assert bench.read(heads) == [30, 20]
 
     run(1, main)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from murmuration_server.cache.entries import Entry
+from murmuration_server.graph.follower_pages import FollowerPage
 from murmuration_server.graph.store import RelationKind
 from murmuration_server.platform.call import Call
 from murmuration_server.platform.runtime.simulated import SimulatedRuntime
@@ -324,7 +325,8 @@ def test_b3_a_slow_clock_changes_what_a_fast_one_wrote(slow_ms: int) -> None:
             getattr(process.changes, step)(call, ALICE, BOB, *more)
             for reader in (fast, slow):
                 assert (BOB in reader.relations(bench.call(), ALICE).following) is standing, step
-            assert bench.store.list_followers(bench.call(), BOB, 0, 0, 9) == ([ALICE] if standing else [])
+            [followers] = bench.store.list_followers(bench.call(), [FollowerPage(BOB, 0, 0, 9)])
+            assert followers == ([ALICE] if standing else [])
 
     run(1, main)
 

@@ -61,10 +61,47 @@ def test_a_delivery_that_stops_goes_on_at_its_page(failing: int) -> None:
         system.runtime.hooks["homes.write"] = fail_once
         post = author.post()
         system.rest()
-        asked = [after for _, (_, _, after, _) in system.runtime.seen]
+        asked = [page.after for _, (pages,) in system.runtime.seen for page in pages]
         pages = [0, *(in_order[end - 1] for end in range(PAGE, FOLLOWERS, PAGE))]
         assert asked == [*pages[:failing], *pages[failing - 1 :]]
         assert holders(system, post) == set(in_order)
+
+    simulate(1, scenario, SETTINGS)
+
+
+def test_all_jobs_of_a_batch_are_asked_about_at_once() -> None:
+    """The points of all of them, then the first pages of all that are not done; large ones go on page by page."""
+
+    def scenario(system: System) -> None:
+        system.expects_errors = True
+        author, followers = author_with_followers(system)
+        small = followers[0]
+        author.follow(small)
+        system.rest()
+        lost = []
+
+        def lose_a_commit(*_arguments: object) -> None:
+            if not lost and system.runtime.task_name() == "deliveries-small":
+                lost.append(True)
+                raise Unavailable("the log")
+
+        system.runtime.hooks["log.append"] = lose_a_commit
+        system.runtime.note("homes.progress", "graph.list_followers")
+        before = system.hold("deliveries-small", "log.poll")
+        before.wait()
+        posts = [author.post(), small.post(), small.post()]
+        system.runtime.wait_for(
+            lambda: len(list(system.sql("log", "SELECT 1 FROM records WHERE topic = 'deliveries-small'"))) >= 3,
+            "three jobs",
+        )
+        before.open()
+        system.rest()
+        asked = [(label, len(arguments[0])) for label, arguments in system.runtime.seen]
+        more_pages = [("graph.list_followers", 1)] * (FOLLOWERS // PAGE)
+        again = [("homes.progress", 3), ("graph.list_followers", 2)]
+        assert asked == [("homes.progress", 3), ("graph.list_followers", 3), *more_pages, *again]
+        assert holders(system, posts[0]) == {follower.user_id for follower in followers}
+        assert [holders(system, post) for post in posts[1:]] == [{author.user_id}] * 2
 
     simulate(1, scenario, SETTINGS)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import grpc
@@ -12,12 +12,23 @@ from murmuration.internal.v1 import graph_pb2, graph_pb2_grpc
 from murmuration_server.cache.cache import Cache
 from murmuration_server.cache.entries import Entry, Kind
 from murmuration_server.graph import relations as codec
+from murmuration_server.graph.follower_pages import FollowerPage, requests_of
 from murmuration_server.graph.mode import PULL, PUSH
 from murmuration_server.graph.relations import NOBODY, NOT_BACKFILLED, Relations
 from murmuration_server.platform.call import Call
 from murmuration_server.platform.stubs import invoke
 
-__all__ = ["NOBODY", "NOT_BACKFILLED", "PULL", "PUSH", "AuthorDelivery", "GraphClient", "Mark", "Relations"]
+__all__ = [
+    "NOBODY",
+    "NOT_BACKFILLED",
+    "PULL",
+    "PUSH",
+    "AuthorDelivery",
+    "FollowerPage",
+    "GraphClient",
+    "Mark",
+    "Relations",
+]
 
 CACHED_SECONDS = 3600.0
 
@@ -77,13 +88,20 @@ class GraphClient:
             for found in answer.modes
         }
 
-    def follower_ids(
-        self, call: Call, author_id: int, shard: int, after: int, limit: int
-    ) -> tuple[Sequence[int], bool]:
-        """One page in order of id, and whether it is the last."""
-        request = graph_pb2.ListFollowerIdsRequest(author_id=author_id, shard=shard, after_id=after, limit=limit)
-        answer = invoke(call, self._reads.ListFollowerIds, request)
-        return answer.follower_ids, answer.exhausted
+    def follower_ids(self, call: Call, pages: Iterable[FollowerPage]) -> Iterator[tuple[Sequence[int], bool]]:
+        """Of each page its ids in order, and whether there are no more. Asks, as far as it is read, for as many at once
+        as one answer may hold."""
+        for part in requests_of(pages):
+            request = graph_pb2.BatchListFollowerIdsRequest(
+                pages=[
+                    graph_pb2.ListFollowerIdsRequest(
+                        author_id=page.author_id, shard=page.shard, after_id=page.after, limit=page.limit
+                    )
+                    for page in part
+                ]
+            )
+            for found in invoke(call, self._reads.BatchListFollowerIds, request).pages:
+                yield found.follower_ids, found.exhausted
 
     def repair(self, call: Call, changes: Sequence[RelationChange]) -> list[RelationChange]:
         """Mends what a writer has left half-done; answers the follows that are still to be backfilled."""

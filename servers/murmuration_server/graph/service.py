@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from murmuration.internal.v1 import graph_pb2 as internal
 from murmuration.v1 import graph_pb2 as api
 from murmuration_server.graph import relations as codec
 from murmuration_server.graph.changes import RelationChanges
 from murmuration_server.graph.events import row_of
+from murmuration_server.graph.follower_pages import MAX_IDS, MAX_LIMIT, MAX_PAGES, FollowerPage
 from murmuration_server.graph.mode import ModeKeeper, in_force
 from murmuration_server.graph.store import BackfillMark, GraphStore, RelationKind
 from murmuration_server.platform.call import Call
@@ -18,7 +21,6 @@ from murmuration_server.users.client import UserClient
 
 BATCH = 200
 DEFAULT_PAGE, MAX_PAGE = 100, 1000
-MAX_FOLLOWER_PAGE = 10_000
 
 
 class GraphService:
@@ -130,10 +132,16 @@ class GraphReadService:
         return internal.GetRelationsResponse(relations=codec.encode(found))
 
     def ListFollowerIds(self, call: Call, request: internal.ListFollowerIdsRequest) -> internal.ListFollowerIdsResponse:
-        if not 0 < request.limit <= MAX_FOLLOWER_PAGE:
-            raise InvalidField("limit", f"must be from 1 to {MAX_FOLLOWER_PAGE}")
-        ids = self._store.list_followers(call, request.author_id, request.shard, request.after_id, request.limit)
-        return internal.ListFollowerIdsResponse(follower_ids=ids, exhausted=len(ids) < request.limit)
+        return self._follower_pages(call, [request])[0]
+
+    def BatchListFollowerIds(
+        self, call: Call, request: internal.BatchListFollowerIdsRequest
+    ) -> internal.BatchListFollowerIdsResponse:
+        if len(request.pages) > MAX_PAGES:
+            raise InvalidField("pages", f"must be {MAX_PAGES} at most")
+        if sum(page.limit for page in request.pages) > MAX_IDS:
+            raise InvalidField("pages", f"must have limits of {MAX_IDS} together at most")
+        return internal.BatchListFollowerIdsResponse(pages=self._follower_pages(call, request.pages))
 
     def BatchGetAuthorModes(
         self, call: Call, request: internal.BatchGetAuthorModesRequest
@@ -153,6 +161,17 @@ class GraphReadService:
     def CheckBlockedBy(self, call: Call, request: internal.CheckBlockedByRequest) -> internal.CheckBlockedByResponse:
         ids = self._store.blocking(call, request.user_id, list(request.other_ids))
         return internal.CheckBlockedByResponse(blocking_ids=ids)
+
+    def _follower_pages(
+        self, call: Call, requests: Sequence[internal.ListFollowerIdsRequest]
+    ) -> list[internal.ListFollowerIdsResponse]:
+        if not all(0 < request.limit <= MAX_LIMIT for request in requests):
+            raise InvalidField("limit", f"must be from 1 to {MAX_LIMIT}")
+        pages = [FollowerPage(page.author_id, page.shard, page.after_id, page.limit) for page in requests]
+        return [
+            internal.ListFollowerIdsResponse(follower_ids=ids, exhausted=len(ids) < page.limit)
+            for page, ids in zip(pages, self._store.list_followers(call, pages), strict=True)
+        ]
 
 
 class GraphRepairService:

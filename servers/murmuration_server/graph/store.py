@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from murmuration_server.eventlog.outbox import OutboxRow, OutboxSource
+from murmuration_server.graph.follower_pages import FollowerPage
 from murmuration_server.graph.relations import Relations
 from murmuration_server.platform.call import Call
 
@@ -94,8 +95,8 @@ class GraphStore(OutboxSource, Protocol):
         """Which of the others block the user."""
         ...
 
-    def list_followers(self, call: Call, author_id: int, shard: int, after: int, limit: int) -> list[int]:
-        """Ids of one shard, greater than `after`, in order."""
+    def list_followers(self, call: Call, pages: Sequence[FollowerPage]) -> list[list[int]]:
+        """The ids of each page in order, and the pages in the order asked for."""
         ...
 
     def list_page(self, call: Call, user_id: int, of_followers: bool, after: int, limit: int) -> list[int]:

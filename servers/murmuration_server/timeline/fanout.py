@@ -6,10 +6,11 @@ Small authors' jobs run in a lane of their own, so nobody waits behind a celebri
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from murmuration_server.eventlog.consume import Received
 from murmuration_server.eventlog.port import NewRecord
-from murmuration_server.graph.client import GraphClient
+from murmuration_server.graph.client import FollowerPage, GraphClient
 from murmuration_server.platform.call import Call
 from murmuration_server.platform.config import FanoutSettings, TimelineSettings
 from murmuration_server.platform.metrics import Metrics
@@ -19,6 +20,8 @@ from murmuration_server.timeline.store import JOB_DONE, HomeStateStore, HomeStor
 from murmuration_server.tweets.client import Candidate, Mode, TweetClient, decode
 
 FLUSH_ROWS = 5000
+Row = tuple[int, Candidate]
+"""User, and what his home is to hold."""
 
 
 class DeliveryPlanner:
@@ -73,44 +76,67 @@ class Delivery:
     def handle(self, call: Call, events: Sequence[Received]) -> Sequence[NewRecord]:
         # Those are committed by now, and come no more.
         forget, self._finished = self._finished, []
-        rows: list[tuple[int, Candidate]] = []
-        for event in events:
-            job = event.envelope.delivery_job
-            rows = self._deliver(call, job.author_id, decode(job.candidate), job.follower_shard, rows)
-        self._homes.write(call, rows, [], forget)
-        self._metrics.deliveries.labels(self._lane).inc(len(rows))
+        jobs = [_Job.of(event) for event in events]
+        points = self._homes.progress(call, [(job.post.tweet_id, job.shard) for job in jobs])
+        begun = list(zip(jobs, points, strict=True))
+        self._finished += [job.at(after) for job, after in begun if after == JOB_DONE]
+        due = [(job, after) for job, after in begun if after != JOB_DONE]
+        first_pages = self._graph.follower_ids(call, [job.page(after, self._fanout.page_size) for job, after in due])
+        rows: list[Row] = []
+        for (job, _), (followers, exhausted) in zip(due, first_pages, strict=True):
+            rows = self._deliver(call, job, followers, exhausted, rows)
+        self._write(call, rows, [], forget)
         now = call.runtime.now_ms()
         for event in events:
             seconds = max(0, now - event.record.origin_ms) / 1000
             self._metrics.post_to_stored_seconds.labels(self._lane).observe(seconds)
         return []
 
-    def _deliver(
-        self, call: Call, author_id: int, candidate: Candidate, shard: int, rows: list[tuple[int, Candidate]]
-    ) -> list[tuple[int, Candidate]]:
-        """Adds one job's rows to those that wait to be written; where there are many, writes them, with the point at
-        which the job goes on. A step that ends in between begins again at that point."""
-        after = self._homes.progress(call, candidate.tweet_id, shard)
-        if after == JOB_DONE:
-            self._finished.append(Progress(candidate.tweet_id, shard, after))
+    def _deliver(self, call: Call, job: _Job, followers: Sequence[int], exhausted: bool, rows: list[Row]) -> list[Row]:
+        """Adds the rows of a job's first page to those that wait to be written; where there are many, or more pages,
+        writes them, with the point at which the job goes on. A step that ends in between begins again at that point."""
+        rows += [(follower, job.post) for follower in followers]
+        if exhausted and len(rows) < FLUSH_ROWS:
             return rows
-        exhausted, pages = False, 0
-        while not exhausted:
-            followers, exhausted = self._graph.follower_ids(call, author_id, shard, after, self._fanout.page_size)
-            rows += [(follower, candidate) for follower in self._active(call, followers)]
-            pages += 1
-            if exhausted and pages == 1 and len(rows) < FLUSH_ROWS:
-                return rows
-            after = JOB_DONE if exhausted else followers[-1]
-            point = Progress(candidate.tweet_id, shard, after)
-            self._homes.write(call, rows, [point])
-            self._metrics.deliveries.labels(self._lane).inc(len(rows))
-            rows = []
-        self._finished.append(point)
-        return rows
+        while True:
+            point = job.at(JOB_DONE if exhausted else followers[-1])
+            self._write(call, rows, [point])
+            if exhausted:
+                self._finished.append(point)
+                return []
+            page = job.page(point.after, self._fanout.page_size)
+            [(followers, exhausted)] = self._graph.follower_ids(call, [page])
+            rows = [(follower, job.post) for follower in followers]
 
-    def _active(self, call: Call, followers: Sequence[int]) -> Sequence[int]:
+    def _write(
+        self, call: Call, rows: Sequence[Row], progress: Sequence[Progress], forget: Sequence[Progress] = ()
+    ) -> None:
+        """But for those who have not read for long."""
         now = call.runtime.now_ms()
-        found = active(followers, lambda ids: self._states.active_at(call, ids), now, self._timeline)
-        self._metrics.skipped_inactive.labels(self._lane).inc(len(followers) - len(found))
-        return found
+        users = sorted({user_id for user_id, _ in rows})
+        found = active(users, lambda ids: self._states.active_at(call, ids), now, self._timeline)
+        if len(found) < len(users):
+            among = frozenset(found)
+            skipped, rows = len(rows), [row for row in rows if row[0] in among]
+            self._metrics.skipped_inactive.labels(self._lane).inc(skipped - len(rows))
+        self._homes.write(call, rows, progress, forget)
+        self._metrics.deliveries.labels(self._lane).inc(len(rows))
+
+
+class _Job(NamedTuple):
+    """One post for one shard of its author's followers."""
+
+    author_id: int
+    shard: int
+    post: Candidate
+
+    @classmethod
+    def of(cls, event: Received) -> _Job:
+        job = event.envelope.delivery_job
+        return cls(job.author_id, job.follower_shard, decode(job.candidate))
+
+    def page(self, after: int, limit: int) -> FollowerPage:
+        return FollowerPage(self.author_id, self.shard, after, limit)
+
+    def at(self, after: int) -> Progress:
+        return Progress(self.post.tweet_id, self.shard, after)

@@ -68,13 +68,12 @@ class CachedHeads:
         progress: Sequence[Progress] = (),
         forget: Sequence[Progress] = (),
     ) -> None:
-        """Raises `Unavailable` where a head may now lack a row: the job is then done again, which changes nothing."""
-        self._homes.write(call, rows, progress, forget)
-        by_user: dict[int, list[Candidate]] = {}
-        for user_id, candidate in rows:
-            by_user.setdefault(user_id, []).append(candidate)
-        if by_user:
-            self._cache.prepend_many(call, {_key(user): encode_many(rows) for user, rows in by_user.items()})
+        """Raises `Unavailable` where a head may now lack a row: the job is then done again, which changes nothing. So
+        its resume point moves only when the heads have its rows."""
+        if rows:
+            self._homes.write(call, rows)
+            self._cache.prepend_many(call, _prepended(rows))
+        self._homes.write(call, [], progress, forget)
 
     def read(self, call: Call, user_id: int, before_id: int, from_id: int, limit: int) -> list[Candidate]:
         head = self._head(call, user_id, from_id, fill=before_id == MAX_ID and not call.may_fall_back)
@@ -88,8 +87,8 @@ class CachedHeads:
     def version(self, call: Call) -> object:
         return self._homes.version(call)
 
-    def progress(self, call: Call, tweet_id: int, shard: int) -> int:
-        return self._homes.progress(call, tweet_id, shard)
+    def progress(self, call: Call, jobs: Sequence[tuple[int, int]]) -> list[int]:
+        return self._homes.progress(call, jobs)
 
     def expire(self, call: Call, after_user: int, users: int, below_id: int) -> int:
         return self._homes.expire(call, after_user, users, below_id)
@@ -152,6 +151,15 @@ def is_cached(cache: CacheStore, call: Call, user_id: int) -> bool:
     """Whether the cache holds the head of his home now; does not make one."""
     held = cache.get_many(call, [_key(user_id)]).get(_key(user_id))
     return held is not None and _trailer(held.value)[0] == _HEAD
+
+
+def _prepended(rows: Sequence[tuple[int, Candidate]]) -> dict[CacheKey, bytes]:
+    """What comes in front of each head. One post goes to very many: it is encoded once."""
+    encoded = {candidate: encode_many([candidate]) for candidate in {candidate for _, candidate in rows}}
+    by_user: dict[int, bytes] = {}
+    for user_id, candidate in rows:
+        by_user[user_id] = by_user.get(user_id, b"") + encoded[candidate]
+    return {_key(user_id): value for user_id, value in by_user.items()}
 
 
 def _key(user_id: int) -> CacheKey:

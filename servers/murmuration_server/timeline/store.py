@@ -55,8 +55,9 @@ class HomeStore(Protocol):
         no two answers are equal."""
         ...
 
-    def progress(self, call: Call, tweet_id: int, shard: int) -> int:
-        """The follower id after which a job goes on; 0 at the beginning."""
+    def progress(self, call: Call, jobs: Sequence[tuple[int, int]]) -> list[int]:
+        """For each (post, shard), in the order asked for, the follower id after which that job goes on; 0 at the
+        beginning."""
         ...
 
     def expire(self, call: Call, after_user: int, users: int, below_id: int) -> int:

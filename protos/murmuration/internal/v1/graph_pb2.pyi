@@ -111,6 +111,48 @@ class ListFollowerIdsResponse(_message.Message):
 Global___ListFollowerIdsResponse: _TypeAlias = ListFollowerIdsResponse  # noqa: Y015
 
 @_typing.final
+class BatchListFollowerIdsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAGES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def pages(self) -> _containers.RepeatedCompositeFieldContainer[Global___ListFollowerIdsRequest]: ...
+    def __init__(
+        self,
+        *,
+        pages: _abc.Iterable[Global___ListFollowerIdsRequest] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["pages", b"pages"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchListFollowerIdsRequest: _TypeAlias = BatchListFollowerIdsRequest  # noqa: Y015
+
+@_typing.final
+class BatchListFollowerIdsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAGES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def pages(self) -> _containers.RepeatedCompositeFieldContainer[Global___ListFollowerIdsResponse]:
+        """In the order of the request."""
+
+    def __init__(
+        self,
+        *,
+        pages: _abc.Iterable[Global___ListFollowerIdsResponse] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["pages", b"pages"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchListFollowerIdsResponse: _TypeAlias = BatchListFollowerIdsResponse  # noqa: Y015
+
+@_typing.final
 class BatchGetAuthorModesRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -45,6 +45,11 @@ class GraphReadServiceStub(object):
                 request_serializer=murmuration_dot_internal_dot_v1_dot_graph__pb2.ListFollowerIdsRequest.SerializeToString,
                 response_deserializer=murmuration_dot_internal_dot_v1_dot_graph__pb2.ListFollowerIdsResponse.FromString,
                 _registered_method=True)
+        self.BatchListFollowerIds = channel.unary_unary(
+                '/murmuration.internal.v1.GraphReadService/BatchListFollowerIds',
+                request_serializer=murmuration_dot_internal_dot_v1_dot_graph__pb2.BatchListFollowerIdsRequest.SerializeToString,
+                response_deserializer=murmuration_dot_internal_dot_v1_dot_graph__pb2.BatchListFollowerIdsResponse.FromString,
+                _registered_method=True)
         self.BatchGetAuthorModes = channel.unary_unary(
                 '/murmuration.internal.v1.GraphReadService/BatchGetAuthorModes',
                 request_serializer=murmuration_dot_internal_dot_v1_dot_graph__pb2.BatchGetAuthorModesRequest.SerializeToString,
@@ -69,7 +74,14 @@ class GraphReadServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ListFollowerIds(self, request, context):
-        """One page of one shard of an author's followers, in order of id.
+        """One page of one shard of an author's followers, in order of id. Fan-out asks for many at once now.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def BatchListFollowerIds(self, request, context):
+        """Up to 256 such pages, with limits of up to 10,000 each and 100,000 together. Served only within the process that asks.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -100,6 +112,11 @@ def add_GraphReadServiceServicer_to_server(servicer, server):
                     servicer.ListFollowerIds,
                     request_deserializer=murmuration_dot_internal_dot_v1_dot_graph__pb2.ListFollowerIdsRequest.FromString,
                     response_serializer=murmuration_dot_internal_dot_v1_dot_graph__pb2.ListFollowerIdsResponse.SerializeToString,
+            ),
+            'BatchListFollowerIds': grpc.unary_unary_rpc_method_handler(
+                    servicer.BatchListFollowerIds,
+                    request_deserializer=murmuration_dot_internal_dot_v1_dot_graph__pb2.BatchListFollowerIdsRequest.FromString,
+                    response_serializer=murmuration_dot_internal_dot_v1_dot_graph__pb2.BatchListFollowerIdsResponse.SerializeToString,
             ),
             'BatchGetAuthorModes': grpc.unary_unary_rpc_method_handler(
                     servicer.BatchGetAuthorModes,
@@ -167,6 +184,33 @@ class GraphReadService(object):
             '/murmuration.internal.v1.GraphReadService/ListFollowerIds',
             murmuration_dot_internal_dot_v1_dot_graph__pb2.ListFollowerIdsRequest.SerializeToString,
             murmuration_dot_internal_dot_v1_dot_graph__pb2.ListFollowerIdsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BatchListFollowerIds(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/murmuration.internal.v1.GraphReadService/BatchListFollowerIds',
+            murmuration_dot_internal_dot_v1_dot_graph__pb2.BatchListFollowerIdsRequest.SerializeToString,
+            murmuration_dot_internal_dot_v1_dot_graph__pb2.BatchListFollowerIdsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -36,7 +36,9 @@ class GraphReadServiceStub:
     GetRelations: _grpc.UnaryUnaryMultiCallable[_graph_pb2.GetRelationsRequest, _graph_pb2.GetRelationsResponse]
     """All that decides what one user is shown."""
     ListFollowerIds: _grpc.UnaryUnaryMultiCallable[_graph_pb2.ListFollowerIdsRequest, _graph_pb2.ListFollowerIdsResponse]
-    """One page of one shard of an author's followers, in order of id."""
+    """One page of one shard of an author's followers, in order of id. Fan-out asks for many at once now."""
+    BatchListFollowerIds: _grpc.UnaryUnaryMultiCallable[_graph_pb2.BatchListFollowerIdsRequest, _graph_pb2.BatchListFollowerIdsResponse]
+    """Up to 256 such pages, with limits of up to 10,000 each and 100,000 together. Served only within the process that asks."""
     BatchGetAuthorModes: _grpc.UnaryUnaryMultiCallable[_graph_pb2.BatchGetAuthorModesRequest, _graph_pb2.BatchGetAuthorModesResponse]
     CheckBlockedBy: _grpc.UnaryUnaryMultiCallable[_graph_pb2.CheckBlockedByRequest, _graph_pb2.CheckBlockedByResponse]
     """Which of the users block the reader: for readers blocked by more than an entry holds."""
@@ -49,7 +51,9 @@ class GraphReadServiceAsyncStub(GraphReadServiceStub):
     GetRelations: _aio.UnaryUnaryMultiCallable[_graph_pb2.GetRelationsRequest, _graph_pb2.GetRelationsResponse]  # type: ignore[assignment]
     """All that decides what one user is shown."""
     ListFollowerIds: _aio.UnaryUnaryMultiCallable[_graph_pb2.ListFollowerIdsRequest, _graph_pb2.ListFollowerIdsResponse]  # type: ignore[assignment]
-    """One page of one shard of an author's followers, in order of id."""
+    """One page of one shard of an author's followers, in order of id. Fan-out asks for many at once now."""
+    BatchListFollowerIds: _aio.UnaryUnaryMultiCallable[_graph_pb2.BatchListFollowerIdsRequest, _graph_pb2.BatchListFollowerIdsResponse]  # type: ignore[assignment]
+    """Up to 256 such pages, with limits of up to 10,000 each and 100,000 together. Served only within the process that asks."""
     BatchGetAuthorModes: _aio.UnaryUnaryMultiCallable[_graph_pb2.BatchGetAuthorModesRequest, _graph_pb2.BatchGetAuthorModesResponse]  # type: ignore[assignment]
     CheckBlockedBy: _aio.UnaryUnaryMultiCallable[_graph_pb2.CheckBlockedByRequest, _graph_pb2.CheckBlockedByResponse]  # type: ignore[assignment]
     """Which of the users block the reader: for readers blocked by more than an entry holds."""
@@ -71,7 +75,15 @@ class GraphReadServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _graph_pb2.ListFollowerIdsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_graph_pb2.ListFollowerIdsResponse, _abc.Awaitable[_graph_pb2.ListFollowerIdsResponse]]:
-        """One page of one shard of an author's followers, in order of id."""
+        """One page of one shard of an author's followers, in order of id. Fan-out asks for many at once now."""
+
+    @_abc_1.abstractmethod
+    def BatchListFollowerIds(
+        self,
+        request: _graph_pb2.BatchListFollowerIdsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_graph_pb2.BatchListFollowerIdsResponse, _abc.Awaitable[_graph_pb2.BatchListFollowerIdsResponse]]:
+        """Up to 256 such pages, with limits of up to 10,000 each and 100,000 together. Served only within the process that asks."""
 
     @_abc_1.abstractmethod
     def BatchGetAuthorModes(

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from murmuration_server.eventlog.cql_outbox import CqlOutbox
 from murmuration_server.eventlog.outbox import OutboxRow
+from murmuration_server.graph.follower_pages import FollowerPage
 from murmuration_server.graph.relations import Relations
 from murmuration_server.graph.store import AuthorMode, BackfillMark, RelationKind, RelationRow
 from murmuration_server.graph.stores import cql_schema as cql
@@ -105,18 +106,17 @@ class CqlGraphStore(CqlOutbox):
         found = self._session.rows_of_each(call, [(cql.BLOCKED_BY_ROW, (user_id, other)) for other in other_ids])
         return [other for other, rows in zip(other_ids, found, strict=True) if rows and rows[0][1]]
 
-    def list_followers(self, call: Call, author_id: int, shard: int, after: int, limit: int) -> list[int]:
-        return [row[0] for row in self._session.rows(call, cql.PAGE_OF_FOLLOWERS, author_id, shard, after, limit)]
+    def list_followers(self, call: Call, pages: Sequence[FollowerPage]) -> list[list[int]]:
+        found = self._session.rows_of_each(call, [(cql.PAGE_OF_FOLLOWERS, page) for page in pages])
+        return [[row[0] for row in rows] for rows in found]
 
     def list_page(self, call: Call, user_id: int, of_followers: bool, after: int, limit: int) -> list[int]:
         if not of_followers:
             return [row[0] for row in self._session.rows(call, cql.PAGE_OF_FOLLOWING, user_id, after, limit)]
         # Each shard is in order: the page is among the first `limit` of each.
         shards = self.author_modes(call, [user_id])[0].shards
-        found = self._session.rows_of_each(
-            call, [(cql.PAGE_OF_FOLLOWERS, (user_id, shard, after, limit)) for shard in range(shards)]
-        )
-        return sorted(row[0] for rows in found for row in rows)[:limit]
+        found = self.list_followers(call, [FollowerPage(user_id, shard, after, limit) for shard in range(shards)])
+        return sorted(follower for ids in found for follower in ids)[:limit]
 
     def counts(self, call: Call, user_ids: Sequence[int]) -> dict[int, tuple[int, int]]:
         unique = list(dict.fromkeys(user_ids))

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from murmuration_server.eventlog.outbox import OutboxRow
 from murmuration_server.eventlog.sqlite_outbox import OUTBOX_TABLE, SqliteOutbox, insert_outbox
+from murmuration_server.graph.follower_pages import FollowerPage
 from murmuration_server.graph.relations import NOT_BACKFILLED, Relations
 from murmuration_server.graph.store import AuthorMode, BackfillMark, RelationKind, RelationRow
 from murmuration_server.graph.stores.sqlite_follows import (
@@ -131,17 +132,18 @@ class SqliteGraphStore(SqliteOutbox):
                     AND other_id IN ({placeholders(other_ids)})"""
         return self._db.read(lambda connection: _column(connection.execute(query, (user_id, *other_ids))))
 
-    def list_followers(self, call: Call, author_id: int, shard: int, after: int, limit: int) -> list[int]:  # noqa: ARG002
-        bounds = (author_id, shard, after, limit)
-        page = self._db.read(lambda connection: connection.execute(_PAGE_OF_FOLLOWERS, bounds).fetchone()[0])
+    def list_followers(self, call: Call, pages: Sequence[FollowerPage]) -> list[list[int]]:  # noqa: ARG002
+        found = self._db.read(
+            lambda connection: [connection.execute(_PAGE_OF_FOLLOWERS, page).fetchone()[0] for page in pages]
+        )
         # The order in which an aggregate sees its rows is not promised.
-        return sorted(json.loads(page))
+        return [sorted(json.loads(ids)) for ids in found]
 
     def list_page(self, call: Call, user_id: int, of_followers: bool, after: int, limit: int) -> list[int]:
         if of_followers:
             # Shards are few and each is in order: the page is among the first `limit` of each.
             shards = self.author_modes(call, [user_id])[0].shards
-            found = [self.list_followers(call, user_id, shard, after, limit) for shard in range(shards)]
+            found = self.list_followers(call, [FollowerPage(user_id, shard, after, limit) for shard in range(shards)])
             return sorted(follower for ids in found for follower in ids)[:limit]
         query = """SELECT followee_id FROM following WHERE user_id = ? AND followee_id > ? AND standing
                    ORDER BY followee_id LIMIT ?"""

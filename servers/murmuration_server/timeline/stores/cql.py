@@ -93,9 +93,9 @@ class CqlHomeStore:
     def version(self, call: Call) -> object:  # noqa: ARG002
         return object()
 
-    def progress(self, call: Call, tweet_id: int, shard: int) -> int:
-        row = self._session.row(call, _PROGRESS, tweet_id, shard)
-        return row[0] if row else 0
+    def progress(self, call: Call, jobs: Sequence[tuple[int, int]]) -> list[int]:
+        found = self._session.rows_of_each(call, [(_PROGRESS, job) for job in jobs])
+        return [rows[0][0] if rows else 0 for rows in found]
 
     def expire(self, call: Call, after_user: int, users: int, below_id: int) -> int:  # noqa: ARG002
         """Nothing to do: each row was written with its end."""

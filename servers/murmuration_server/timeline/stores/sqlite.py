@@ -89,13 +89,10 @@ class SqliteHomeStore:
     def version(self, call: Call) -> object:  # noqa: ARG002
         return self._db.version()
 
-    def progress(self, call: Call, tweet_id: int, shard: int) -> int:  # noqa: ARG002
-        row = self._db.read(
-            lambda connection: connection.execute(
-                "SELECT after FROM progress WHERE tweet_id = ? AND shard = ?", (tweet_id, shard)
-            ).fetchone()
-        )
-        return row[0] if row else 0
+    def progress(self, call: Call, jobs: Sequence[tuple[int, int]]) -> list[int]:  # noqa: ARG002
+        query = "SELECT after FROM progress WHERE tweet_id = ? AND shard = ?"
+        found = self._db.read(lambda connection: [connection.execute(query, job).fetchone() for job in jobs])
+        return [row[0] if row else 0 for row in found]
 
     def expire(self, call: Call, after_user: int, users: int, below_id: int) -> int:
         ids = self._db.read(
