@@ -44,6 +44,10 @@ class _Flight:
         self.value: Any = None
 
 
+Wanted = tuple[Kind[Any], Collection[int]]
+"""Values of one kind, by id."""
+
+
 class _Asked(NamedTuple):
     """Of one kind: what was at hand, and what is to be looked up. `changes`: of `local`, for what is found."""
 
@@ -78,13 +82,17 @@ class Cache:
         """Values of one kind, by id, of the entries that exist. Raises what a loader raises."""
         return self.get_each_of(call, [(kind, ids)])[0]
 
-    def get_each_of(self, call: Call, wanted: Sequence[tuple[Kind[Any], Collection[int]]]) -> list[dict[int, Any]]:
-        """As `get_each`, for each of several kinds, in one look-up."""
-        asked = [self._at_hand(call, kind, ids) for kind, ids in wanted]
+    def get_each_of(
+        self, call: Call, wanted: Sequence[Wanted], if_cached: Sequence[Wanted] = ()
+    ) -> list[dict[int, Any]]:
+        """As `get_each`, for each of several kinds, in one look-up; of those in `if_cached`, which come last, only what
+        need not be loaded."""
+        asked = [self._at_hand(call, kind, ids) for kind, ids in (*wanted, *if_cached)]
         entries = [Entry(one.kind, id_) for one in asked for id_ in one.missing]
         if entries:
             values: dict[Kind[Any], dict[int, Any]] = {one.kind: {} for one in asked}
-            for entry, value in self.get_many(call, entries).items():
+            not_loaded = {kind for kind, _ in if_cached}
+            for entry, value in self.get_many(call, entries, not_loaded).items():
                 values[entry.kind][entry.id] = value
             for one in asked:
                 one.found.update(values[one.kind])
@@ -104,8 +112,11 @@ class Cache:
         self._count(kind, "local", len(found))
         return _Asked(kind, found, missing, local, changes)
 
-    def get_many(self, call: Call, entries: Sequence[AnyEntry]) -> dict[AnyEntry, Any]:
-        """Values of the entries that exist, of several kinds in one look-up. Raises what a loader raises."""
+    def get_many(
+        self, call: Call, entries: Sequence[AnyEntry], not_loaded: Collection[Kind[Any]] = ()
+    ) -> dict[AnyEntry, Any]:
+        """Values of the entries that exist, of several kinds in one look-up. `not_loaded`: kinds of which only what is
+        cached is wanted. Raises what a loader raises."""
         if call.made_of is not None:
             for entry in entries:
                 call.made_of.add_cached(entry.kind.name, (entry.id,))
@@ -119,10 +130,11 @@ class Cache:
             cached = held.get(key)
             if _is_filled(cached):
                 found[entry] = self._decode(key, entry, cached.value)
-            else:
+            elif entry.kind not in not_loaded:
                 missing.append(entry)
-        for entry in entries:
-            self._count(entry.kind, "hit" if entry in found else "miss", 1)
+                self._count(entry.kind, "miss", 1)
+        for entry in found:
+            self._count(entry.kind, "hit", 1)
         if missing and call.may_fall_back:
             found.update(self._read_store(call, missing))
         elif missing:

@@ -128,7 +128,8 @@ class HomeReader:
             page.next = Cursor(position, cursor.from_id, counted)
 
     def decide(self, call: Call, entries: list[Entry], reader: Reader, page: HomePage) -> list[Entry]:
-        """Of candidates, those that pass all rules but that of repetition. The page takes their records and counts."""
+        """Of candidates, those that pass all rules but that of repetition. The page takes their records, and
+        counts as far as they are cached."""
         related = [entry for entry in entries if allowed_by_relations(entry.candidate, reader)]
         wanted = {entry.candidate.tweet_id for entry in related}
         wanted.update(entry.candidate.subject_id for entry in related if entry.candidate.subject_id)

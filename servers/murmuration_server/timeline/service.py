@@ -99,6 +99,9 @@ class TimelineService:
         for entry in page.entries:
             if entry.candidate.kind is TweetKind.REPOST:
                 people[entry.candidate.subject_author_id] = None
+        if uncounted := [tweet_id for tweet_id in shown if tweet_id not in page.counts]:
+            # Only now: counts that have to be loaded take none of the time for finding what is shown.
+            page.counts.update(self._tweets.counts(call, uncounted))
         return present.home_page(
             page,
             self._tweets.reposted(call, query.reader_id, page.own, shown) if shown else frozenset(),

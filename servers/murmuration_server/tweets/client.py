@@ -68,8 +68,11 @@ class TweetClient:
     def records_and_counts(
         self, call: Call, tweet_ids: Collection[int], counted: Collection[int]
     ) -> tuple[dict[int, TweetRecord], dict[int, Counts]]:
-        """Of `tweet_ids` the records, of `counted` the counts, in one look-up: a post's lie on the same node."""
-        records, counts = self._cache.get_each_of(call, [(self.record_kind, tweet_ids), (self.counts_kind, counted)])
+        """Of `tweet_ids` the records, of `counted` the counts that are cached, in one look-up: what is kept of a post
+        lies on one node."""
+        records, counts = self._cache.get_each_of(
+            call, [(self.record_kind, tweet_ids)], if_cached=[(self.counts_kind, counted)]
+        )
         return records, counts
 
     def recent(self, call: Call, author_ids: Collection[int]) -> dict[int, Recent]:
@@ -97,6 +100,9 @@ class TweetClient:
         request = tweet_pb2.ListPullCandidatesRequest(from_id=from_id, before_id=before_id, limit=limit)
         answer = invoke(call, self._reads.ListPullCandidates, request)
         return decode_many(answer.candidates), answer.exhausted
+
+    def counts(self, call: Call, tweet_ids: Collection[int]) -> dict[int, Counts]:
+        return self._cache.get_each(call, self.counts_kind, tweet_ids)
 
     def reposted(self, call: Call, viewer_id: int, own: Recent, tweet_ids: Collection[int]) -> frozenset[int]:
         """Which of the originals the viewer has reposted. `own`: his recent posts as of now.
