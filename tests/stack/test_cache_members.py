@@ -25,7 +25,7 @@ from tools.stack.process import free_port
 from tools.stack.roles import ROLES, RoleProcess, Roles
 from tools.stack.stack import Stack
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.stack, pytest.mark.long, pytest.mark.timeout(900)]
 
 SEED = 19
 CALLS = 60

@@ -20,7 +20,7 @@ from tools.stack.memcached import flush
 from tools.stack.roles import ROLES
 from tools.stack.stack import Stack
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.stack, pytest.mark.long, pytest.mark.timeout(900)]
 
 SEED = 26_11
 BEFORE, AFTER = 60, 30
@@ -133,7 +133,6 @@ def test_a_role_is_rolled_and_no_call_fails(town: Town, role: str) -> None:
     whole(town)
 
 
-@pytest.mark.long
 @pytest.mark.timeout(1800)
 def test_all_roles_are_rolled_ten_times_and_no_call_fails(town: Town) -> None:
     """All at once, as a change of settings rolls them: of each role one process after the other."""
