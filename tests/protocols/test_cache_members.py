@@ -142,14 +142,20 @@ def test_a_node_that_an_id_comes_back_to_has_nothing_of_it(rest_seconds: float) 
     run(1, main, OLD)
 
 
-def test_what_stays_where_it_is_stays_cached() -> None:
-    """Of an id that no change moves."""
+@pytest.mark.parametrize("rest_seconds", [0, REMEMBERED_MS / 1000])
+def test_what_stays_where_it_is_stays_cached(rest_seconds: float) -> None:
+    """Of an id that no change moves; also where the changes before are forgotten, and it was cached after them."""
     other = next(id_ for id_ in range(100) if Ring(OLD).owner(id_) == Ring(NEW).owner(id_))
 
     def main(bench: NodesBench) -> None:
         process = bench.process()
         bench.facts[other] = b"kept"
         process.keep()
+        for members in (NEW, OLD) if rest_seconds else ():
+            bench.configured = members
+            keep_until(bench, process, Phase.BEGUN)
+            keep_until(bench, process, Phase.STEADY)
+            bench.runtime.sleep(rest_seconds)
         assert process.read(other) == b"kept"
         held = {name: len(node._entries) for name, node in bench.nodes.items()}
         for turn in range(MAX_RINGS - 2):

@@ -197,6 +197,19 @@ def test_a_an_oversized_head_is_rewritten_by_cas() -> None:
     run(1, main)
 
 
+def test_a_posts_that_come_at_once_are_all_in_a_head() -> None:
+    def main(bench: HeadsBench) -> None:
+        heads = bench.heads()
+        bench.deliver(heads, 1)
+        assert bench.read(heads) == [1]
+        bench.deliver(heads, 2, 3)
+        bench.runtime.note("homes.read", "cache.get_many")
+        assert bench.read(heads) == [3, 2]
+        assert [label for label, _ in bench.runtime.seen] == ["cache.get_many"], "the head has them"
+
+    run(1, main)
+
+
 def test_deliveries_make_no_heads() -> None:
     def main(bench: HeadsBench) -> None:
         bench.deliver(bench.heads(), 20)
