@@ -69,6 +69,19 @@ def test_a_delivery_that_stops_goes_on_at_its_page(failing: int) -> None:
     simulate(1, scenario, SETTINGS)
 
 
+def lose_a_commit(system: System) -> list[bool]:
+    """The first step that has delivered small jobs dies before its commit; the answer is empty until then."""
+    lost: list[bool] = []
+
+    def lose(*_arguments: object) -> None:
+        if not lost and system.runtime.task_name() == "deliveries-small":
+            lost.append(True)
+            raise Unavailable("the log")
+
+    system.runtime.hooks["log.append"] = lose
+    return lost
+
+
 def test_all_jobs_of_a_batch_are_asked_about_at_once() -> None:
     """The points of all of them, then the first pages of all that are not done; large ones go on page by page."""
 
@@ -78,14 +91,7 @@ def test_all_jobs_of_a_batch_are_asked_about_at_once() -> None:
         small = followers[0]
         author.follow(small)
         system.rest()
-        lost = []
-
-        def lose_a_commit(*_arguments: object) -> None:
-            if not lost and system.runtime.task_name() == "deliveries-small":
-                lost.append(True)
-                raise Unavailable("the log")
-
-        system.runtime.hooks["log.append"] = lose_a_commit
+        lose_a_commit(system)
         system.runtime.note("homes.progress", "graph.list_followers")
         before = system.hold("deliveries-small", "log.poll")
         before.wait()
@@ -112,14 +118,7 @@ def test_a_delivery_that_comes_again_changes_nothing() -> None:
     def scenario(system: System) -> None:
         system.expects_errors = True
         author, followers = author_with_followers(system)
-        lost = []
-
-        def lose_a_commit(*_arguments: object) -> None:
-            if not lost and system.runtime.task_name() == "deliveries-small":
-                lost.append(True)
-                raise Unavailable("the log")
-
-        system.runtime.hooks["log.append"] = lose_a_commit
+        lost = lose_a_commit(system)
         post = author.post()
         system.rest()
         assert lost
