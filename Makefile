@@ -44,7 +44,7 @@ bench: venv ## the figures of docs/results.md anew, in 15 minutes (ARGS=--stack:
 results: venv ## docs/results.md and its plots, from the rows that `make bench` has written
 	@$(BIN)/python -m benchmarks.page
 
-test: venv ## all tests on the embedded adapters, at most 5 minutes (ARGS='-k home')
+test: venv ## all tests on the embedded adapters, five to ten minutes on two cores (ARGS='-k home')
 	@$(BIN)/python -m pytest tests -n $(JOBS) --dist loadgroup -m 'not stack and not languages and not kubeapi' $(ARGS)
 
 test-stack: venv ## the tests that need real servers: Cassandra, Kafka, Memcached (ARGS='-k kafka')

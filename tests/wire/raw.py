@@ -170,6 +170,11 @@ class RawConnection:
             self.closed = True
         self.flush()
 
+    def receive_all(self) -> None:
+        """Reads all that has come, and whether the peer has hung up, without waiting."""
+        while not self.closed and select.select([self.socket], [], [], 0)[0]:
+            self.receive(0)
+
     def _take(self, events: Iterable[h2.events.Event]) -> None:
         for event in events:
             self._agreed += isinstance(event, h2.events.SettingsAcknowledged)
