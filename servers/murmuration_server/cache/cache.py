@@ -28,6 +28,7 @@ from murmuration_server.platform.call import Call
 from murmuration_server.platform.errors import MurmurationError
 from murmuration_server.platform.metrics import Metrics
 from murmuration_server.platform.runtime import Event, Runtime
+from murmuration_server.platform.runtime.elastic_pool import waiting
 
 _VALUE, _LOADING = b"V", b"L"
 _TAG_BYTES = 8
@@ -216,7 +217,9 @@ class Cache:
                 flight.done.set()
         alone = []
         for entry, flight in joining.items():
-            if flight.done.wait(call.remaining()) and flight.filled:
+            with waiting():
+                is_done = flight.done.wait(call.remaining())
+            if is_done and flight.filled:
                 if flight.value is not None:
                     found[entry] = flight.value
             else:

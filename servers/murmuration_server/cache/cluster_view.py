@@ -19,6 +19,7 @@ from murmuration_server.platform.call import Call
 from murmuration_server.platform.errors import DeadlineExceeded, MurmurationError, Unavailable
 from murmuration_server.platform.metrics import Metrics
 from murmuration_server.platform.runtime import Runtime
+from murmuration_server.platform.runtime.elastic_pool import waiting
 from murmuration_server.sharding.memcached_ring import Ring
 
 LEASE_SECONDS = 2.0
@@ -146,7 +147,8 @@ class ClusterView:
             return
         if left > call.remaining():
             raise DeadlineExceeded
-        self._runtime.sleep(left)
+        with waiting():
+            self._runtime.sleep(left)
 
     def seconds_in(self, node: str, state: NodeState) -> float:
         """For how long, at least, the node has been in this state: since this process has known."""

@@ -40,6 +40,9 @@ class _Unimplemented(grpc.RpcError):
 
 
 class _UnaryUnary:
+    answers_here = True
+    """By the thread that calls it."""
+
     def __init__(
         self, dispatcher: Dispatcher, path: str, serialize: Callable[[Any], bytes], parse: Callable[[bytes], Any]
     ) -> None:

@@ -16,6 +16,7 @@ from murmuration_server.platform.call import Call
 from murmuration_server.platform.config import ServerSettings
 from murmuration_server.platform.metrics import Metrics
 from murmuration_server.platform.runtime import Queue, Runtime
+from murmuration_server.platform.runtime.elastic_pool import waiting
 
 CROWDED_WAIT_SECONDS = 0.25
 """What a call that sends its request at all needs at most, on a busy machine: it waits longer only where few wait."""
@@ -68,7 +69,8 @@ class Reception:
         while True:
             self._turns.put(None)
             try:
-                payload = self._receive(payloads, caller, patience)
+                with waiting():
+                    payload = self._receive(payloads, caller, patience)
             finally:
                 self._turns.get()
             if payload is None:

@@ -40,6 +40,7 @@ from murmuration_server.platform.errors import (
 from murmuration_server.platform.metrics import Metrics
 from murmuration_server.platform.reception import Reception
 from murmuration_server.platform.runtime import Runtime
+from murmuration_server.platform.runtime.elastic_pool import BASE, ElasticPool
 from murmuration_server.platform.stubs import invoke
 
 log = logging.getLogger(__name__)
@@ -300,8 +301,10 @@ def grpc_server(
         ("grpc.max_connection_age_grace_ms", int(settings.max_stream_seconds * 1000)),
         ("grpc.so_reuseport", int(shares_port)),
     ]
-    pool = ThreadPoolExecutor(reception.pool_threads, thread_name_prefix="grpc")
-    server = grpc.server(pool, options=options, maximum_concurrent_rpcs=settings.max_concurrent_calls)
+    pool = ElasticPool(BASE, reception.pool_threads, "grpc")
+    server = grpc.server(
+        cast(ThreadPoolExecutor, pool), options=options, maximum_concurrent_rpcs=settings.max_concurrent_calls
+    )
     server.add_generic_rpc_handlers((_GenericHandler(dispatcher, reception),))
     return server
 

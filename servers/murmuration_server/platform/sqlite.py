@@ -14,6 +14,7 @@ from typing import Any, Generic, TypeVar
 from murmuration_server.platform.call import Call
 from murmuration_server.platform.errors import DeadlineExceeded, Overloaded, Unavailable
 from murmuration_server.platform.runtime import Queue, QueueFull, Runtime
+from murmuration_server.platform.runtime.elastic_pool import waiting
 from murmuration_server.platform.sqlite_faults import fault, is_of_the_file, refusal
 from murmuration_server.platform.unusable import CannotStart
 from murmuration_server.platform.wal_index import WalIndex
@@ -100,7 +101,9 @@ class Database:
             self._queue.put(item)
         except QueueFull:
             raise Overloaded("the write queue", retry_after=0.2) from None
-        if not item.done.wait(remaining):
+        with waiting():
+            is_done = item.done.wait(remaining)
+        if not is_done:
             raise DeadlineExceeded
         if item.error is not None:
             raise item.error

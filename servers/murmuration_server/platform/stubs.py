@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Protocol, TypeVar
 
 import grpc
 
 from murmuration_server.platform.call import Call
 from murmuration_server.platform.errors import from_rpc
+from murmuration_server.platform.runtime.elastic_pool import waiting
 
 Request_contra = TypeVar("Request_contra", contravariant=True)
 Response_co = TypeVar("Response_co", covariant=True)
@@ -30,6 +32,7 @@ def invoke(call: Call, method: Method[Request_contra, Response_co], request: Req
         # Who answers does not say when the answer changes.
         call.made_of.close()
     try:
-        return method(request, timeout=call.remaining(), metadata=call.metadata())
+        with nullcontext() if getattr(method, "answers_here", False) else waiting():
+            return method(request, timeout=call.remaining(), metadata=call.metadata())
     except grpc.RpcError as error:
         raise from_rpc(error) from error

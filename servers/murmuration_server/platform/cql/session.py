@@ -29,6 +29,7 @@ from murmuration_server.platform.cql.statement import Request, Statement
 from murmuration_server.platform.errors import DeadlineExceeded, Overloaded, Unavailable
 from murmuration_server.platform.metrics import Metrics
 from murmuration_server.platform.runtime import Queue, Runtime
+from murmuration_server.platform.runtime.elastic_pool import waiting
 
 PROTOCOL_VERSION = 4
 """The newest that Cassandra and ScyllaDB both speak."""
@@ -193,6 +194,10 @@ class CqlSession:
 
         Whoever waits for a permit holds none: of those that others hold one comes back.
         """
+        with waiting():
+            return self._sent(call, kind, senders, at_once)
+
+    def _sent(self, call: Call, kind: str, senders: Iterable[_Sender], at_once: int) -> list[list[Row]]:
         began = self.runtime.monotonic()
         under_way: deque[tuple[ResponseFuture, _Sender]] = deque()
         answers: list[list[Row]] = []
