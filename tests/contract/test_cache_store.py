@@ -320,3 +320,59 @@ def test_many_large_values_are_stored(store: CacheStore, call: Call) -> None:
     other = [CacheKey(key.ring_id, f"other.1:{key.ring_id}") for key in keys]
     assert store.add_many(call, {key: large[keys[number]] for number, key in enumerate(other)}, LONG) == set(other)
     assert values(store, call, other) == dict(zip(other, large.values(), strict=True))
+
+
+def test_what_is_watched_is_unchanged_until_it_is_written(store: CacheStore, call: Call) -> None:
+    for change in (
+        lambda: store.set(call, KEY, b"a", LONG),
+        lambda: store.delete(call, KEY),
+        lambda: store.prepend_many(call, {KEY: b"b"}),
+        lambda: cas(store, call, KEY, b"a", token(store, call), LONG),
+    ):
+        store.set(call, KEY, b"a", LONG)
+        store.set(call, OTHER, b"a", LONG)
+        watched = store.watch({KEY: token(store, call), OTHER: token(store, call, OTHER)})
+        assert watched.unchanged(call)
+        assert held(store, call) is not None
+        assert watched.unchanged(call), "a read changes nothing"
+        change()
+        assert not watched.unchanged(call)
+
+
+def test_what_is_watched_changes_where_it_is_put_there_again(store: CacheStore, call: Call) -> None:
+    store.set(call, KEY, b"a", LONG)
+    watched = store.watch({KEY: token(store, call)})
+    store.delete(call, KEY)
+    assert add(store, call, KEY, b"a", LONG)
+    assert not watched.unchanged(call)
+
+
+def test_what_is_watched_changes_with_its_end(store: CacheStore, call: Call, adapter: Adapter, place: Place) -> None:
+    store.set(call, KEY, b"a", 1.0)
+    watched = store.watch({KEY: token(store, call)})
+    assert watched.unchanged(call)
+    adapter.pass_time(place, 2.0)
+    assert not watched.unchanged(call)
+
+
+def test_what_is_watched_changes_with_a_flush(store: CacheStore, call: Call) -> None:
+    store.set(call, KEY, b"a", LONG)
+    watched = store.watch({KEY: token(store, call)})
+    store.flush(call)
+    assert not watched.unchanged(call)
+
+
+def test_very_many_entries_are_watched_at_once(store: CacheStore, call: Call) -> None:
+    keys = [CacheKey(number, f"tweet.1:{number}") for number in range(2_000)]
+    assert store.add_many(call, dict.fromkeys(keys, b"a"), LONG) == set(keys)
+    tokens = {key: cached.token for key, cached in store.get_many(call, keys).items()}
+    watched = store.watch(tokens)
+    assert watched.unchanged(call)
+    store.delete(call, keys[-1])
+    assert not watched.unchanged(call)
+
+
+def test_a_token_that_was_never_given_is_not_unchanged(store: CacheStore, call: Call) -> None:
+    store.set(call, KEY, b"a", LONG)
+    assert not store.watch({KEY: token(store, call) + 1}).unchanged(call)
+    assert not store.watch({KEY: token(store, call), OTHER: token(store, call)}).unchanged(call)

@@ -30,8 +30,12 @@ from tests.support.port_wrapper import Breakable
 MOST_PASSES = 1000
 CACHE_BYTES = 1 << 20
 
-_UNHURRIED: dict[str, Any] = {"fanout": {"consumer_wait_ms": 0}, "timeline": {"read_budget_ms": 20_000}}
-"""Steps that are run by hand wait for nothing, and a slow machine makes no page short."""
+_UNHURRIED: dict[str, Any] = {
+    "fanout": {"consumer_wait_ms": 0},
+    "timeline": {"read_budget_ms": 20_000, "kept_pages_late_ms": 0},
+}
+"""Steps that are run by hand wait for nothing, a slow machine makes no page short, and where the clock stands still no
+page may be late."""
 
 # Limits of one to three, so that a few posts meet every edge.
 SMALL: dict[str, Any] = {
@@ -104,7 +108,7 @@ class Assembly:
         cache_bytes: int = CACHE_BYTES,
         small: bool = True,
     ) -> None:
-        self.runtime, self._engine = SetClock(), engine
+        self.runtime, self.engine = SetClock(), engine
         settings = merged(merged(_UNHURRIED, SMALL if small else {}), change or {})
         data = engine.settings.get("data")
         sections = {name: section for name, section in engine.settings.items() if name != "data"}
@@ -157,7 +161,7 @@ class Assembly:
         """Runs all steps of the worker until none has anything to do."""
         for _ in range(MOST_PASSES):
             busy = [step.run_once(self.call()) for _, step in self._steps]
-            if not any(busy) and not self._engine.waits(self.call(), self.log):
+            if not any(busy) and not self.engine.waits(self.call(), self.log):
                 return
         raise AssertionError("The workers never came to an end.")
 
@@ -176,10 +180,10 @@ class Assembly:
 
     def pass_time(self, seconds: float) -> None:
         self.runtime.pass_time(seconds)
-        self._engine.time_passed(self.call())
+        self.engine.time_passed(self.call())
 
     def restart_worker(self) -> None:
-        self._engine.close_worker()
+        self.engine.close_worker()
         self._open_worker()
         self._start_worker()
 
@@ -189,19 +193,19 @@ class Assembly:
 
     def close(self) -> None:
         self._stop_serving()
-        self._engine.close_worker()
-        self._engine.close()
+        self.engine.close_worker()
+        self.engine.close()
 
     # How it is put together
 
     def _open_worker(self) -> None:
         """Before the serving process, which may wait for what this one makes."""
-        ports = self._engine.open_worker(self.settings, self.runtime)
+        ports = self.engine.open_worker(self.settings, self.runtime)
         self.log = self.log.reopened(ports.log) if self.log else UnrulyLog(ports.log)
         self._working_ports = replace(ports, log=self.log)
 
     def _start_serving(self) -> None:
-        ports = self._engine.open_serving(self.settings, self.runtime, self.cache_bytes)
+        ports = self.engine.open_serving(self.settings, self.runtime, self.cache_bytes)
         self.graph_store: Any = Breakable(ports.graph)
         self.tweet_store: Any = Breakable(ports.tweets)
         ports = replace(ports, graph=self.graph_store, tweets=self.tweet_store)
@@ -218,7 +222,7 @@ class Assembly:
     def _stop_serving(self) -> None:
         self._client.close()
         self._server.stop(None).wait()
-        self._engine.close_serving()
+        self.engine.close_serving()
 
     def _start_worker(self) -> None:
         channel = InProcessChannel(_Present(self))

@@ -15,7 +15,7 @@ They cost neither a look-up nor a decoding. What this process itself changes it 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple, TypeGuard
 
 from prometheus_client import Counter
@@ -26,6 +26,7 @@ from murmuration_server.cache.local import LocalValues
 from murmuration_server.cache.port import Cached, CacheKey, CacheStore, Replacement
 from murmuration_server.platform.call import Call
 from murmuration_server.platform.errors import MurmurationError
+from murmuration_server.platform.ingredients import Ingredients
 from murmuration_server.platform.metrics import Metrics
 from murmuration_server.platform.runtime import Event, Runtime
 from murmuration_server.platform.runtime.elastic_pool import waiting
@@ -111,6 +112,8 @@ class Cache:
         # The number of changes before the cache is asked.
         missing, changes = local.split(ids, found), local.changes()
         self._count(kind, "local", len(found))
+        if found and call.made_of is not None and not kind.never_changes:
+            call.made_of.all_tokens = False
         return _Asked(kind, found, missing, local, changes)
 
     def get_many(
@@ -118,9 +121,8 @@ class Cache:
     ) -> dict[AnyEntry, Any]:
         """Values of the entries that exist, of several kinds in one look-up. `not_loaded`: kinds of which only what is
         cached is wanted. Raises what a loader raises."""
-        if call.made_of is not None:
-            for entry in entries:
-                call.made_of.add_cached(entry.kind.name, (entry.id,))
+        made_of = call.made_of
+        if made_of is not None:
             # What is loaded in place of the values is noted with them.
             call = call.noting(None)
         keys = {entry.key(): entry for entry in entries}
@@ -134,6 +136,8 @@ class Cache:
             elif entry.kind not in not_loaded:
                 missing.append(entry)
                 self._count(entry.kind, "miss", 1)
+        if made_of is not None:
+            _note(made_of, keys, held, all_found=not missing)
         for entry in found:
             self._count(entry.kind, "hit", 1)
         if missing and call.may_fall_back:
@@ -295,6 +299,17 @@ class Cache:
             if counter is None:
                 counter = self._counters[kind.name, result] = self._metrics.cache_requests.labels(kind.name, result)
             counter.inc(times)
+
+
+def _note(
+    made_of: Ingredients, keys: Mapping[CacheKey, AnyEntry], held: Mapping[CacheKey, Cached], *, all_found: bool
+) -> None:
+    made_of.all_tokens = made_of.all_tokens and all_found
+    for key, entry in keys.items():
+        made_of.add_cached(entry.kind.name, (entry.id,))
+        cached = held.get(key)
+        if cached is not None and not entry.kind.never_changes:
+            made_of.add_token(key, cached.token, late=bool(entry.kind.local_seconds))
 
 
 def _is_filled(cached: Cached | None) -> TypeGuard[Cached]:

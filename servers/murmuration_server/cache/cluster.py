@@ -18,7 +18,7 @@ from typing import Protocol
 from murmuration_server.cache.breaker import Breaker
 from murmuration_server.cache.cluster_state import Status
 from murmuration_server.cache.cluster_view import ClusterView, Place, View
-from murmuration_server.cache.port import Cached, CacheKey, CacheStore, Replacement
+from murmuration_server.cache.port import Cached, CacheKey, CacheStore, Replacement, Watched
 from murmuration_server.platform.call import Call
 from murmuration_server.platform.config import MemcachedSettings
 from murmuration_server.platform.errors import MurmurationError, Unavailable
@@ -140,6 +140,21 @@ class ClusterCache:
         for node in state.nodes:
             self._link(node).store.flush(call)
 
+    def watch(self, tokens: Mapping[CacheKey, int]) -> Watched:
+        view = self._view.last()
+        return _Watched(self, view, self._watched_at(view, tokens) if view else {})
+
+    def unchanged(self, call: Call, view: View | None, at: Mapping[str, Watched]) -> bool:
+        """`at`: what is watched at each node, as `view` names it."""
+        try:
+            return (
+                bool(at)
+                and self._view.current(call) is view
+                and all(self._unchanged_at(call, *one) for one in at.items())
+            )
+        except MurmurationError:
+            return False
+
     def locate(self, call: Call, ring_id: int) -> CacheNode | None:
         """None where there are no nodes. Raises `Unavailable` where the states are not known."""
         view = self._view.current(call)
@@ -188,6 +203,31 @@ class ClusterCache:
         link.breaker.succeeded()
         mark = view.marks[node] << _MARK_SHIFT
         return {named[name]: Cached(cached.value, mark | cached.token) for name, cached in held.items()}
+
+    def _watched_at(self, view: View, tokens: Mapping[CacheKey, int]) -> dict[str, Watched]:
+        """At each node at which they are read. Empty where one of them was given by another node, or in another
+        generation, or where its node is not read now."""
+        by_node = _read_at(view, tokens)
+        for node, named in by_node.items():
+            given_here = all(tokens[key] >> _MARK_SHIFT == view.marks[node] for key in named.values())
+            if not (given_here and view.state.nodes[node].is_in):
+                return {}
+        return {
+            node: self._link(node).store.watch({name: _number(tokens[key]) for name, key in named.items()})
+            for node, named in by_node.items()
+        }
+
+    def _unchanged_at(self, call: Call, node: str, watched: Watched) -> bool:
+        link = self._link(node)
+        if not link.breaker.allows():
+            return False
+        try:
+            unchanged = watched.unchanged(call)
+        except MurmurationError as error:
+            self._failed(link, "read", error)
+            return False
+        link.breaker.succeeded()
+        return unchanged
 
     def _fill(self, view: View, by_node: Mapping[str, Named], work: Fill) -> Set[CacheKey]:
         """What may be left undone: nobody relies on it. Answers the keys for which it was done."""
@@ -280,6 +320,16 @@ class ClusterCache:
         return link
 
 
+class _Watched:
+    """Nothing is known of it under another view than the one under which it was made."""
+
+    def __init__(self, cluster: ClusterCache, view: View | None, at: Mapping[str, Watched]) -> None:
+        self._cluster, self._view, self._at = cluster, view, at
+
+    def unchanged(self, call: Call) -> bool:
+        return self._cluster.unchanged(call, self._view, self._at)
+
+
 def _read_at(view: View, keys: Iterable[CacheKey]) -> dict[str, Named]:
     """The nodes at which they are read; none where there are no nodes."""
     found: dict[str, Named] = {}
@@ -295,7 +345,12 @@ def _read_at(view: View, keys: Iterable[CacheKey]) -> dict[str, Named]:
 
 def _of_node(replacement: Replacement) -> Replacement:
     """As the node knows it: its own token."""
-    return replacement._replace(token=replacement.token & ((1 << _MARK_SHIFT) - 1))
+    return replacement._replace(token=_number(replacement.token))
+
+
+def _number(token: int) -> int:
+    """As the node knows it."""
+    return token & ((1 << _MARK_SHIFT) - 1)
 
 
 def _name(view: View, place: Place, key: CacheKey) -> CacheKey:

@@ -6,6 +6,8 @@ were made before are closed before they are used again: they lead to a server th
 
 from __future__ import annotations
 
+import socket
+import struct
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
@@ -15,7 +17,7 @@ from typing import Any, TypeVar
 from pymemcache.client.base import Client, PooledClient
 from pymemcache.exceptions import MemcacheError, MemcacheServerError, MemcacheUnexpectedCloseError, MemcacheUnknownError
 
-from murmuration_server.cache.port import Cached, CacheKey, Replacement
+from murmuration_server.cache.port import Cached, CacheKey, Replacement, Watched
 from murmuration_server.platform.call import Call
 from murmuration_server.platform.config import MemcachedSettings
 from murmuration_server.platform.errors import Overloaded, Unavailable
@@ -36,6 +38,9 @@ _TOKEN_SHIFT = 64
 _STORING = b"store"
 _STORED, _REFUSED = b"STORED", b"SERVER_ERROR"
 _ANSWERS = (_STORED, b"NOT_STORED", b"EXISTS", b"NOT_FOUND")
+_LAST = b"MN\r\n"
+"""What `mn` is answered with: https://docs.memcached.org/protocols/meta/."""
+_RECEIVE_BYTES = 16 << 10
 
 
 class _Connection(Client):  # type: ignore[misc]
@@ -45,12 +50,13 @@ class _Connection(Client):  # type: ignore[misc]
         super().__init__(*arguments, **options)
         self.epoch = -1
         self.instance = 0
+        self._limit = 0.0
 
     def limit(self, connect_seconds: float, seconds: float) -> None:
         """For each wait for the server from now on."""
         self.connect_timeout, self.timeout = connect_seconds, seconds
-        if self.sock is not None:
-            self.sock.settimeout(seconds)
+        if self.sock is not None and seconds != self._limit:
+            self._limit_waits()
 
     def open(self) -> None:
         if self.sock is None:
@@ -64,6 +70,19 @@ class _Connection(Client):  # type: ignore[misc]
                 raise MemcacheUnknownError(answer[:32])
         return dict(zip(commands, answers, strict=True))
 
+    def answers(self, question: bytes, expected: bytes) -> bool:
+        """Whether that is what the server says to meta commands, of which `mn` is the last."""
+        self.sock.sendall(question)
+        came = b""
+        while not came.endswith(_LAST):
+            data = self.sock.recv(_RECEIVE_BYTES)
+            if not data:
+                raise MemcacheUnexpectedCloseError
+            came += data
+            if b"ERROR" in came:
+                raise MemcacheUnknownError(came[:32])
+        return came == expected
+
     def _raise_errors(self, line: bytes, name: bytes) -> None:
         # A value that is too large, or finds no room, is refused by itself: the others' answers follow.
         if not (name == _STORING and line.startswith(_REFUSED)):
@@ -71,8 +90,19 @@ class _Connection(Client):  # type: ignore[misc]
 
     def _connect(self) -> None:
         super()._connect()
+        self._limit_waits()
         stats = self.stats()
         self.instance = zlib.crc32(repr((stats[b"pid"], int(stats[b"time"]) - int(stats[b"uptime"]))).encode())
+
+    def _limit_waits(self) -> None:
+        """By the kernel: a timeout of Python's costs two more system calls a wait, each of which hands the interpreter
+        to another thread."""
+        seconds, fraction = divmod(self.timeout, 1)
+        limit = struct.pack("@ll", int(seconds), max(1, int(fraction * 1e6)))
+        self.sock.settimeout(None)
+        for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+            self.sock.setsockopt(socket.SOL_SOCKET, option, limit)
+        self._limit = self.timeout
 
 
 Storing = Callable[[_Connection, Mapping[CacheKey, bytes]], dict[CacheKey, bytes]]
@@ -151,6 +181,9 @@ class MemcachedNode:
     def flush(self, call: Call) -> None:
         self._run(call, lambda connection: connection.flush_all())
 
+    def watch(self, tokens: Mapping[CacheKey, int]) -> Watched:
+        return _Watched(self._run, tokens)
+
     def close(self) -> None:
         self._pool.close()
 
@@ -195,6 +228,26 @@ class MemcachedNode:
         pool.release(connection)
 
 
+class _Watched:
+    """The question and the answer are the same each time, so neither is made or taken apart again."""
+
+    def __init__(
+        self, run: Callable[[Call, Callable[[_Connection], bool]], bool], tokens: Mapping[CacheKey, int]
+    ) -> None:
+        self._run = run
+        # What two runs of a server held is never there at one time.
+        self._instances = {token >> _TOKEN_SHIFT for token in tokens.values()}
+        self._question = b"%bmn\r\n" % b"".join(b"mg %b c\r\n" % _name(key) for key in tokens)
+        self._expected = b"%b%b" % (b"".join(b"HD c%d\r\n" % _number(token) for token in tokens.values()), _LAST)
+
+    def unchanged(self, call: Call) -> bool:
+        return self._run(call, self._asked)
+
+    def _asked(self, connection: _Connection) -> bool:
+        connection.open()
+        return self._instances == {connection.instance} and connection.answers(self._question, self._expected)
+
+
 def _or_nothing(connection: _Connection, name: bytes, write: Callable[[], object]) -> None:
     """Writes, and leaves no entry where the server refuses: the value has grown too large, or there is no room."""
     try:
@@ -224,8 +277,14 @@ def _command(verb: bytes, key: CacheKey, value: bytes, seconds: int, token: byte
 
 
 def _cas(key: CacheKey, replacement: Replacement) -> bytes:
-    number = replacement.token & ((1 << _TOKEN_SHIFT) - 1)
-    return _command(b"cas", key, replacement.value, _expire(replacement.ttl_seconds), b" %d" % number)
+    return _command(
+        b"cas", key, replacement.value, _expire(replacement.ttl_seconds), b" %d" % _number(replacement.token)
+    )
+
+
+def _number(token: int) -> int:
+    """As the server knows it."""
+    return token & ((1 << _TOKEN_SHIFT) - 1)
 
 
 def _name(key: CacheKey) -> bytes:

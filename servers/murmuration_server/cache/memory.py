@@ -6,7 +6,7 @@ import itertools
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence, Set
 
-from murmuration_server.cache.port import Cached, CacheKey, Replacement
+from murmuration_server.cache.port import Cached, CacheKey, Replacement, Watched
 from murmuration_server.platform.call import Call
 from murmuration_server.platform.runtime import Runtime
 
@@ -79,6 +79,9 @@ class MemoryCache:
             self._entries.clear()
             self._bytes = 0
 
+    def watch(self, tokens: Mapping[CacheKey, int]) -> Watched:
+        return _Watched(self, dict(tokens))
+
     def _live(self, key: CacheKey) -> Cached | None:
         entry = self._entries.get(key)
         if entry is None or entry[1] <= self._runtime.monotonic():
@@ -96,3 +99,12 @@ class MemoryCache:
         entry = self._entries.pop(key, None)
         if entry is not None:
             self._bytes -= len(entry[0].value) + ENTRY_OVERHEAD_BYTES
+
+
+class _Watched:
+    def __init__(self, cache: MemoryCache, tokens: Mapping[CacheKey, int]) -> None:
+        self._cache, self._tokens = cache, tokens
+
+    def unchanged(self, call: Call) -> bool:
+        held = self._cache.get_many(call, list(self._tokens))
+        return {key: cached.token for key, cached in held.items()} == self._tokens

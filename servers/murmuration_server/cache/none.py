@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
 
-from murmuration_server.cache.port import Cached, CacheKey, Replacement
+from murmuration_server.cache.port import Cached, CacheKey, Replacement, Watched
 from murmuration_server.platform.call import Call
 
 
@@ -31,3 +31,14 @@ class NoCache:
 
     def flush(self, call: Call) -> None:
         """Nothing is there."""
+
+    def watch(self, tokens: Mapping[CacheKey, int]) -> Watched:  # noqa: ARG002
+        return _NEVER
+
+
+class _Never:
+    def unchanged(self, call: Call) -> bool:  # noqa: ARG002
+        return False
+
+
+_NEVER = _Never()

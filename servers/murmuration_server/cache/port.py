@@ -30,6 +30,15 @@ class Replacement(NamedTuple):
     ttl_seconds: float
 
 
+class Watched(Protocol):
+    """Some entries, as they were when their tokens were given."""
+
+    def unchanged(self, call: Call) -> bool:
+        """Whether each of them is there and still the one that its token was given for. False also where that is not
+        known. Asks each node once and moves no values."""
+        ...
+
+
 class CacheStore(Protocol):
     """A failed read is a miss; a failed write is not silent: it raises `Unavailable`.
 
@@ -66,3 +75,7 @@ class CacheStore(Protocol):
         ...
 
     def flush(self, call: Call) -> None: ...
+
+    def watch(self, tokens: Mapping[CacheKey, int]) -> Watched:
+        """Asks nobody yet."""
+        ...

@@ -144,7 +144,13 @@ class TimelineSettings(_Section):
     view_merge_authors: int = Field(default=64, ge=1, description="more followed pull authors are found by scanning")
     cursor_age_ms: int = Field(default=DAY_MS, ge=1)
     kept_pages: int = Field(
-        default=1000, ge=0, description="first pages kept, some 16 KiB each, where one process serves; 0: none"
+        default=1000, ge=0, description="first pages that each process keeps, some 16 KiB each; 0: none"
+    )
+    kept_pages_late_ms: int = Field(
+        default=2000,
+        ge=0,
+        le=4000,
+        description="beside other processes, how late a kept page may be with what others deleted, and with counts",
     )
 
     @model_validator(mode="after")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import ModuleType
+from typing import Any
 
 import grpc
 from google.protobuf.descriptor import ServiceDescriptor
@@ -48,6 +49,7 @@ from murmuration_server.timeline.pull_view import PullView
 from murmuration_server.timeline.service import HomeStateService, TimelineService
 from murmuration_server.timeline.sources import SourceFinder
 from murmuration_server.timeline.store import HomeStateStore, HomeStore
+from murmuration_server.timeline.validators import ChangesValidator, EntriesValidator, Validator
 from murmuration_server.timeline.watermark import Watermark
 from murmuration_server.tweets.client import TweetClient
 from murmuration_server.tweets.internal import TweetReadService, TweetRepairService
@@ -203,11 +205,16 @@ def _timeline(common: _Common, serving: Serving) -> None:
     sources = SourceFinder(ports.homes, common.tweets, view, settings)
     homes = HomeReader(sources, activity, common.graph, common.tweets, common.users, cache, settings)
     cursors = Cursors(ports.keys, common.runtime, settings.cursor_age_ms)
-    pages = KeptPages(cache.changes, ports.homes, view, common.runtime, settings.kept_pages if ports.alone else 0)
+    if ports.alone:
+        validator: Validator[Any, Any] = ChangesValidator(cache.changes, ports.homes)
+    else:
+        validator = EntriesValidator(ports.cache, settings.kept_pages_late_ms)
+    pages = KeptPages(validator, common.runtime, settings.kept_pages)
     service = TimelineService(
         homes, pages, cursors, view, serving.watermark, common.tweets, common.users, common.metrics, settings
     )
-    at_hand = {"ListHomeTimeline": service.page_at_hand}
+    # Elsewhere the cache's nodes have to be asked.
+    at_hand = {"ListHomeTimeline": service.page_at_hand} if ports.alone else {}
     serving.public.bind(_service(timeline_pb2, "TimelineService"), service, at_hand, common.falling_back)
     serving.internal.bind(_service(internal_home, "HomeStateService"), HomeStateService(activity, ports.cache))
     serving.steps += [("pull-view", view, settings.view_refresh_ms / 1000), ("watermark", serving.watermark, 0.25)]

@@ -98,6 +98,9 @@ class CachedHeads:
         key = _key(user_id)
         held = self._cache.get_many(call, [key]).get(key)
         kind, filled_ms, floor = _trailer(held.value) if held else (b"", 0, 0)
+        if call.made_of is not None and held is not None:
+            call.made_of.add_token(key, held.token)
+            call.made_of.end_at(filled_ms + self._good_ms)
         too_old = kind == _HEAD and self._runtime.now_ms() - filled_ms >= self._good_ms
         if held is None or too_old:
             return self._filled(call, user_id, from_id, held) if fill else None

@@ -9,8 +9,8 @@ reading only above the newest, loses posts.)
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
 
 from murmuration_server.platform.call import Call
 from murmuration_server.platform.config import TimelineSettings
@@ -25,7 +25,8 @@ READ_AT_ONCE = 5000
 @dataclass(frozen=True)
 class Snapshot:
     """`newest_first` of all authors; `by_author` newest first, at most so many; `floors`: for an author with more, the
-    id below which his posts are not in the view."""
+    id below which his posts are not in the view. The list of an author for whom nothing has changed since the snapshot
+    before is the same object. `version`: the same as long as nothing has changed for anybody."""
 
     newest_first: Sequence[Candidate]
     by_author: Mapping[int, Sequence[Candidate]]
@@ -33,6 +34,32 @@ class Snapshot:
     started: float
     started_ms: int
     """`started` by the wall clock: what was acked before is in the view."""
+    version: int = 0
+
+    def of(self, author_ids: Set[int]) -> dict[int, tuple[Sequence[Candidate], int | None]]:
+        """Their posts in the view, and their floors; without those who have none."""
+        return {
+            author: (self.by_author[author], self.floors.get(author)) for author in author_ids & self.by_author.keys()
+        }
+
+
+class Followed:
+    """What somebody's view of his followees was in a snapshot, and whether it is so in the present one."""
+
+    def __init__(self, view: PullView, followees: Set[int], snapshot: Snapshot) -> None:
+        self._view, self._followees = view, followees
+        self._version, self._posts = snapshot.version, snapshot.of(followees)
+
+    def is_alike(self) -> bool:
+        """Costs next to nothing where nothing has changed for anybody."""
+        snapshot = self._view.snapshot()
+        if snapshot.version == self._version:
+            return True
+        posts = snapshot.of(self._followees)
+        if posts.keys() != self._posts.keys() or not all(map(_is_same, posts.values(), map(self._posts.get, posts))):
+            return False
+        self._version = snapshot.version
+        return True
 
 
 class PullView:
@@ -62,7 +89,7 @@ class PullView:
         unchanged = not whole and len(kept) + len(fresh) == len(self._snapshot.newest_first)
         if unchanged and list(self._snapshot.newest_first[: len(fresh)]) == fresh:
             held = self._snapshot
-            self._snapshot = Snapshot(held.newest_first, held.by_author, held.floors, started, now)
+            self._snapshot = replace(held, started=started, started_ms=now)
         else:
             self._snapshot = self._build([*fresh, *kept], {} if whole else self._snapshot.floors, started, now)
         if whole:
@@ -87,16 +114,25 @@ class PullView:
         self, newest_first: Iterable[Candidate], held: Mapping[int, int], started: float, started_ms: int
     ) -> Snapshot:
         """`held`: floors below which an incremental refresh has nothing in hand."""
-        by_author: dict[int, list[Candidate]] = defaultdict(list)
+        made: dict[int, list[Candidate]] = defaultdict(list)
         floors = dict(held)
         full: set[int] = set()
         kept = []
         for candidate in newest_first:
-            own = by_author[candidate.author_id]
+            own = made[candidate.author_id]
             if len(own) < self._settings.home_size:
                 own.append(candidate)
                 kept.append(candidate)
             elif candidate.author_id not in full:
                 full.add(candidate.author_id)
                 floors[candidate.author_id] = own[-1].tweet_id
-        return Snapshot(kept, dict(by_author), floors, started, started_ms)
+        before = self._snapshot
+        by_author: dict[int, Sequence[Candidate]] = {}
+        for author, posts in made.items():
+            last = before.by_author.get(author)
+            by_author[author] = last if last == posts and last is not None else posts
+        return Snapshot(kept, by_author, floors, started, started_ms, before.version + 1)
+
+
+def _is_same(one: tuple[Sequence[Candidate], int | None], other: tuple[Sequence[Candidate], int | None] | None) -> bool:
+    return other is not None and one[0] is other[0] and one[1] == other[1]

@@ -17,7 +17,7 @@ from murmuration_server.timeline import heads, present
 from murmuration_server.timeline.activity import Activity
 from murmuration_server.timeline.cursor import Cursor, Cursors, Query
 from murmuration_server.timeline.home import HomePage, HomeReader
-from murmuration_server.timeline.kept_pages import Asked, KeptPages, Page
+from murmuration_server.timeline.kept_pages import Asked, Draft, KeptPages
 from murmuration_server.timeline.pull_view import PullView
 from murmuration_server.timeline.watermark import Watermark
 from murmuration_server.tweets.client import TweetClient, TweetKind
@@ -82,7 +82,7 @@ class TimelineService:
         reader_id = call.actor()
         return Asked(Query(reader_id, request.since_tweet_id, request.exclude_replies, request.exclude_reposts), size)
 
-    def _read(self, call: Call, asked: Asked, cursor: Cursor, keeping: Page | None = None) -> bytes:
+    def _read(self, call: Call, asked: Asked, cursor: Cursor, keeping: Draft | None = None) -> bytes:
         seen = self._seen()
         noting = call.noting(keeping.made_of) if keeping else call
         page = self._homes.read(noting, asked.query, cursor, asked.size)

@@ -10,7 +10,7 @@ from murmuration_server.platform.call import Call
 from murmuration_server.platform.config import TimelineSettings
 from murmuration_server.platform.errors import DeadlineExceeded
 from murmuration_server.timeline.merge import Found, Older, below, deeper, listed, paged
-from murmuration_server.timeline.pull_view import PullView, Snapshot
+from murmuration_server.timeline.pull_view import Followed, PullView, Snapshot
 from murmuration_server.timeline.reasons import Reason
 from murmuration_server.timeline.rules import Reader
 from murmuration_server.timeline.store import INCOMPLETE, HomeStore
@@ -94,11 +94,7 @@ class SourceFinder:
         first: int,
     ) -> None:
         def read(before_id: int, limit: int) -> list[Candidate]:
-            bounds = user_id, before_id, ids.from_id, limit
-            rows = self._homes.read(call, *bounds)
-            if call.made_of is not None:
-                call.made_of.add_reading(lambda again: self._homes.read(again, *bounds), rows)
-            return rows
+            return self._homes.read(call, user_id, before_id, ids.from_id, limit)
 
         found.iterators.append(paged(read, Reason.PUSHED, ids.before_id, first, self._settings.fetch))
         self._add_deeper(call, found, relations.floors, Reason.REBUILT, ids)
@@ -112,6 +108,8 @@ class SourceFinder:
 
     def _add_view(self, call: Call, found: Sources, relations: Relations, ids: Range) -> None:
         snapshot = self._view.snapshot()
+        if call.made_of is not None:
+            call.made_of.add_look(Followed(self._view, relations.followees, snapshot).is_alike)
         authors = sorted(relations.followees & snapshot.by_author.keys())
         if len(authors) > self._settings.view_merge_authors:
             mine = (one for one in snapshot.newest_first if one.author_id in relations.following)

@@ -47,7 +47,7 @@ class HomeStore(Protocol):
         ...
 
     def read(self, call: Call, user_id: int, before_id: int, from_id: int, limit: int) -> list[Candidate]:
-        """Newest first, ids in [from_id, before_id)."""
+        """Newest first, ids in [from_id, before_id). Notes what it was made of, if somebody wants to know."""
         ...
 
     def version(self, call: Call) -> object:

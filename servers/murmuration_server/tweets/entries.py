@@ -19,7 +19,7 @@ Load = Callable[[Call, Sequence[int]], Mapping[int, T]]
 
 RECORD_SECONDS = 3600.0
 RECENT_SECONDS = 3600.0
-COUNT_SECONDS = 60.0
+COUNT_SECONDS = 3600.0
 """Whoever changes them voids them, and so does the consumer of the event if he has not got so far."""
 LOCAL_COUNT_SECONDS = 2.0
 LOCAL_SECONDS = 4.0

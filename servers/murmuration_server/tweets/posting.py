@@ -76,8 +76,9 @@ class Posting:
             self._store.append_outbox(call, bucket, outbox)
         self._buckets.settle(call, self._store, bucket, outbox)
         self._cache.overwrite(call, self._reading.record_kind, tweet_id, marker(record))
-        self._cache.edit(call, self._reading.recent_kind, author_id, lambda recent: _without(recent, tweet_id))
         self._void_counts(call, record.candidate)
+        # Last: pages are kept until this entry of their reader changes, and must not be made of what is void before.
+        self._cache.edit(call, self._reading.recent_kind, author_id, lambda recent: _without(recent, tweet_id))
 
     def delete_repost(self, call: Call, author_id: int, tweet_id: int) -> None:
         repost_id = self._store.repost_of(call, author_id, [tweet_id]).get(tweet_id)
@@ -121,13 +122,14 @@ class Posting:
         if standing != tweet_id:
             return self._repeat(call, self._reading.require(call, standing))
         self._buckets.settle(call, self._store, bucket, outbox)
+        self._void_counts(call, candidate)
+        # Last, as in `delete`.
         self._cache.edit(
             call,
             self._reading.recent_kind,
             author_id,
             lambda recent: _with(recent, candidate, self._settings.recent_size),
         )
-        self._void_counts(call, candidate)
         self._metrics.posts.labels(mode.name.lower()).inc()
         return record
 
@@ -159,8 +161,8 @@ class Posting:
         event, bucket = [tweet_created(call, record.candidate)], self._buckets.present()
         self._store.append_outbox(call, bucket, event)
         self._buckets.settle(call, self._store, bucket, event)
-        self._cache.delete(call, self._reading.recent_kind, record.candidate.author_id)
         self._void_counts(call, record.candidate)
+        self._cache.delete(call, self._reading.recent_kind, record.candidate.author_id)
         return record
 
     def _subject(self, call: Call, author_id: int, tweet_id: int) -> TweetRecord:

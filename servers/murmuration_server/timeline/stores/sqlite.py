@@ -78,12 +78,14 @@ class SqliteHomeStore:
 
         self._db.write(call, work)
 
-    def read(self, call: Call, user_id: int, before_id: int, from_id: int, limit: int) -> list[Candidate]:  # noqa: ARG002
+    def read(self, call: Call, user_id: int, before_id: int, from_id: int, limit: int) -> list[Candidate]:
         bounds = (user_id, before_id, from_id, limit)
         rows = self._db.read(lambda connection: connection.execute(_READ_HOME, bounds).fetchone()[0])
         found = list(map(Candidate._make, _HEX_ROW.iter_unpack(bytes.fromhex(rows)))) if rows else []
         # The order in which an aggregate sees its rows is not promised.
         found.sort(reverse=True)
+        if call.made_of is not None:
+            call.made_of.add_reading(lambda again: self.read(again, *bounds), found)
         return found
 
     def version(self, call: Call) -> object:  # noqa: ARG002
