@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from murmuration_server.cache.cluster_state import MAX_RINGS, REMEMBERED_MS, ClusterState, Phase
+from murmuration_server.cache.node_stores.sqlite import SqliteNodeStateStore
 from murmuration_server.platform.errors import MurmurationError
 from murmuration_server.sharding.memcached_ring import Ring
 from tests.protocols.history import History
@@ -115,6 +116,24 @@ def test_a_node_that_was_a_member_before_comes_back_empty() -> None:
             if members == OLD:
                 process.change(ID, b"new")
             assert process.read(ID) == bench.facts[ID]
+
+    run(1, main, NEW)
+
+
+def test_after_the_states_were_lost_nodes_have_nothing_of_before() -> None:
+    """Versions begin anew then, as with a database that was set up again; the nodes run on and hold what they held."""
+
+    def main(bench: NodesBench) -> None:
+        process = bench.process()
+        bench.facts[ID] = b"old"
+        process.keep()
+        assert process.read(ID) == b"old"
+        bench.facts[ID] = b"new"
+        bench.states.close()
+        bench.states = SqliteNodeStateStore(None, bench.runtime)
+        later = bench.process()
+        later.keep()
+        assert later.read(ID) == b"new"
 
     run(1, main, NEW)
 
