@@ -40,6 +40,8 @@ _STORED, _REFUSED = b"STORED", b"SERVER_ERROR"
 _ANSWERS = (_STORED, b"NOT_STORED", b"EXISTS", b"NOT_FOUND")
 _LAST = b"MN\r\n"
 """What `mn` is answered with: https://docs.memcached.org/protocols/meta/."""
+META_COMMANDS = 1, 6
+"""The version that brought them."""
 _RECEIVE_BYTES = 16 << 10
 
 
@@ -51,6 +53,7 @@ class _Connection(Client):  # type: ignore[misc]
         self.epoch = -1
         self.instance = 0
         self._limit = 0.0
+        self._has_meta = False
 
     def limit(self, connect_seconds: float, seconds: float) -> None:
         """For each wait for the server from now on."""
@@ -71,7 +74,10 @@ class _Connection(Client):  # type: ignore[misc]
         return dict(zip(commands, answers, strict=True))
 
     def answers(self, question: bytes, expected: bytes) -> bool:
-        """Whether that is what the server says to meta commands, of which `mn` is the last."""
+        """Whether that is what the server says to meta commands, of which `mn` is the last. One that knows none is not
+        asked."""
+        if not self._has_meta:
+            return False
         self.sock.sendall(question)
         came = b""
         while not came.endswith(_LAST):
@@ -92,6 +98,7 @@ class _Connection(Client):  # type: ignore[misc]
         super()._connect()
         self._limit_waits()
         stats = self.stats()
+        self._has_meta = _version(stats[b"version"]) >= META_COMMANDS
         self.instance = zlib.crc32(repr((stats[b"pid"], int(stats[b"time"]) - int(stats[b"uptime"]))).encode())
 
     def _limit_waits(self) -> None:
@@ -280,6 +287,12 @@ def _cas(key: CacheKey, replacement: Replacement) -> bytes:
     return _command(
         b"cas", key, replacement.value, _expire(replacement.ttl_seconds), b" %d" % _number(replacement.token)
     )
+
+
+def _version(said: bytes) -> tuple[int, ...]:
+    """`1.6.45` or `1.5.22-beta`: the first two numbers; nothing where there are none."""
+    first = said.split(b".")[:2]
+    return tuple(map(int, first)) if all(part.isdigit() for part in first) else ()
 
 
 def _number(token: int) -> int:
