@@ -5,24 +5,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from unittest import mock
 
 import pytest
 
 from murmuration_server.platform.runtime import elastic_pool
-from murmuration_server.platform.runtime.elastic_pool import (
-    IDLE_CPU,
-    LONG_WAIT_SECONDS,
-    WAIT_SECONDS,
-    ElasticPool,
-    Look,
-    next_limit,
-    waiting,
-)
+from murmuration_server.platform.runtime.elastic_pool import HELD_SECONDS, ElasticPool, allowed, waiting
 from tests.process.running import until
 
 SECONDS = 20.0
 NAME = "elastic-test"
-BUSY, IDLE = 1.0, 0.1
 
 
 class Held:
@@ -48,29 +40,22 @@ class Held:
 
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The pool grows for nobody."""
-    monkeypatch.setattr(elastic_pool, "WAIT_SECONDS", 1e9)
-    monkeypatch.setattr(elastic_pool, "LONG_WAIT_SECONDS", 1e9)
+    """Nobody is held, however long it takes."""
+    monkeypatch.setattr(elastic_pool, "HELD_SECONDS", 1e9)
 
 
 @pytest.mark.parametrize(
-    ("limit", "look", "then"),
+    ("working_seconds", "may"),
     [
-        pytest.param(3, Look(5, WAIT_SECONDS, 3, 0, IDLE), 4, id="all that work wait"),
-        pytest.param(20, Look(50, WAIT_SECONDS, 20, 0, IDLE), 30, id="it grows by half"),
-        pytest.param(20, Look(2, WAIT_SECONDS, 20, 0, IDLE), 22, id="and by no more than wait in the queue"),
-        pytest.param(90, Look(500, WAIT_SECONDS, 90, 0, IDLE), 100, id="up to the most"),
-        pytest.param(3, Look(5, WAIT_SECONDS, 3, 9, BUSY), 3, id="it is the processor that is short"),
-        pytest.param(3, Look(5, WAIT_SECONDS, 3, 9, IDLE_CPU), 3, id="at the border"),
-        pytest.param(3, Look(5, LONG_WAIT_SECONDS, 3, 9, BUSY), 4, id="nobody waits for ever"),
-        pytest.param(9, Look(0, 0.0, 2, 0, IDLE), 8, id="fewer work than may"),
-        pytest.param(9, Look(4, 0.01, 9, 30, BUSY), 8, id="the queue moves"),
-        pytest.param(9, Look(0, 0.0, 9, 0, IDLE), 9, id="all hold on to their threads"),
-        pytest.param(3, Look(0, 0.0, 0, 0, IDLE), 3, id="the base stays"),
+        pytest.param([], 3, id="nobody works"),
+        pytest.param([0.0, 0.01, HELD_SECONDS * 0.99], 3, id="all get on"),
+        pytest.param([0.0, 0.01, HELD_SECONDS], 5, id="one is held"),
+        pytest.param([HELD_SECONDS, 1.0, 5.0], 9, id="all are held"),
+        pytest.param([1.0] * 60, 100, id="no more than the most"),
     ],
 )
-def test_the_pool_grows_where_all_wait(limit: int, look: Look, then: int) -> None:
-    assert next_limit(limit, 3, 100, look) == then
+def test_for_each_that_is_held_others_may_work(working_seconds: list[float], may: int) -> None:
+    assert allowed(3, 100, working_seconds) == may
 
 
 @pytest.mark.usefixtures("patient")
@@ -160,6 +145,46 @@ def test_threads_that_have_nothing_to_do_end(monkeypatch: pytest.MonkeyPatch) ->
     _all_done(waits)
     until("them to end", lambda: not [one for one in threading.enumerate() if one.name.startswith("elastic-ends")])
     assert pool.submit(lambda: 1).result(SECONDS) == 1
+
+
+@pytest.mark.usefixtures("patient")
+def test_where_all_others_wait_what_was_handed_in_before_is_begun() -> None:
+    """The thread that waits comes back, and the queue is still somebody's."""
+    pool, more = ElasticPool(1, 50, NAME), []
+
+    def work() -> None:
+        more.append(pool.submit(lambda: "done"))
+        with waiting():
+            assert more[0].result(SECONDS) == "done"
+
+    pool.submit(work).result(SECONDS)
+
+
+def test_those_that_are_held_for_long_hold_up_nobody_again() -> None:
+    """As long as they are, and not only the first time."""
+    pool, held = ElasticPool(2, 50, NAME), Held()
+    waits = [pool.submit(held.wait) for _ in range(20)]
+    until("all of them to be under way", lambda: held.under_way == 20)
+    assert pool.limit > 20
+    for _ in range(200):
+        pool.submit(lambda: None).result(SECONDS)
+    pool.look()
+    assert pool.limit > 20
+    held.end.set()
+    _all_done(waits)
+
+
+def test_where_there_are_no_more_threads_those_that_are_there_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    pool, held = ElasticPool(2, 50, NAME), Held()
+    first = pool.submit(held.wait)
+    until("a thread to be there", lambda: held.under_way == 1)
+    monkeypatch.setattr(threading.Thread, "start", mock.Mock(side_effect=RuntimeError("can't start new thread")))
+    second = pool.submit(lambda: "done")
+    held.end.set()
+    first.result(SECONDS)
+    assert second.result(SECONDS) == "done"
+    monkeypatch.undo()
+    assert pool.submit(lambda: "more").result(SECONDS) == "more"
 
 
 def test_elsewhere_nobody_need_know_who_waits() -> None:

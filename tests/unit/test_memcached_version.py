@@ -11,7 +11,9 @@ from murmuration_server.cache.memcached import META_COMMANDS, _version
     ("said", "has_them"),
     [
         (b"1.6.45", True),
-        (b"1.6.0-rc1", True),
+        (b"1.6.18", True),
+        (b"1.6.17", False),
+        (b"1.6.0-rc1", False),
         (b"1.10.1", True),
         (b"2.0", True),
         (b"1.5.22", False),
@@ -20,5 +22,5 @@ from murmuration_server.cache.memcached import META_COMMANDS, _version
         (b"", False),
     ],
 )
-def test_meta_commands_came_with_1_6(said: bytes, has_them: bool) -> None:
+def test_meta_commands_are_what_they_are_since_1_6_18(said: bytes, has_them: bool) -> None:
     assert (_version(said) >= META_COMMANDS) is has_them

@@ -26,6 +26,7 @@ from murmuration_server.platform.inprocess import InProcessChannel
 from murmuration_server.platform.metrics import Metrics
 from murmuration_server.platform.reception import Reception
 from murmuration_server.platform.runtime import ThreadRuntime
+from murmuration_server.platform.runtime.elastic_pool import waiting
 from murmuration_server.platform.server import Dispatcher, grpc_server
 from murmuration_server.platform.stubs import invoke
 from tests.support.contract_threads import PATIENCE_SECONDS
@@ -350,7 +351,7 @@ def server(servicer: Servicer) -> Iterator[Wire]:
 
 
 def test_as_many_calls_work_at_a_time_as_it_has_threads(servicer: Servicer) -> None:
-    """However many threads wait for requests beside them."""
+    """However many threads wait beside them, for requests or for what they work on."""
     working, most, lock = 0, 0, threading.Lock()
 
     def answer(call: Call, request: Any) -> bytes:
@@ -358,7 +359,8 @@ def test_as_many_calls_work_at_a_time_as_it_has_threads(servicer: Servicer) -> N
         with lock:
             working += 1
             most = max(most, working)
-        call.runtime.sleep(0.01)
+        with waiting():
+            call.runtime.sleep(0.01)
         with lock:
             working -= 1
         return b""

@@ -6,6 +6,7 @@ were made before are closed before they are used again: they lead to a server th
 
 from __future__ import annotations
 
+import re
 import socket
 import struct
 import zlib
@@ -40,8 +41,8 @@ _STORED, _REFUSED = b"STORED", b"SERVER_ERROR"
 _ANSWERS = (_STORED, b"NOT_STORED", b"EXISTS", b"NOT_FOUND")
 _LAST = b"MN\r\n"
 """What `mn` is answered with: https://docs.memcached.org/protocols/meta/."""
-META_COMMANDS = 1, 6
-"""The version that brought them."""
+META_COMMANDS = 1, 6, 18
+"""From this version on their answers are what is expected here, to the byte: 1.6.10 and 1.6.18 changed them."""
 _RECEIVE_BYTES = 16 << 10
 
 
@@ -290,9 +291,9 @@ def _cas(key: CacheKey, replacement: Replacement) -> bytes:
 
 
 def _version(said: bytes) -> tuple[int, ...]:
-    """`1.6.45` or `1.5.22-beta`: the first two numbers; nothing where there are none."""
-    first = said.split(b".")[:2]
-    return tuple(map(int, first)) if all(part.isdigit() for part in first) else ()
+    """`1.6.45` or `1.5.22-beta`: its numbers; nothing where there are none."""
+    found = re.match(rb"(\d+)\.(\d+)(?:\.(\d+))?", said)
+    return tuple(int(number or 0) for number in found.groups()) if found else ()
 
 
 def _number(token: int) -> int:

@@ -41,9 +41,9 @@ class Reception:
         self._most = settings.max_waiting_calls
         self._patience = settings.peer_wait_ms / 1000
         self.pool_threads = threads + settings.max_waiting_calls
-        self._turns: Queue[None] = runtime.queue(threads)
+        self._turns: Queue[bool] = runtime.queue(threads)
         for _ in range(threads):
-            self._turns.put(None)
+            self._turns.put(True)
         # In the order of their coming, so the first is the one that has waited longest.
         self._waiting: dict[Caller, tuple[float, float]] = {}
         """Since when, and for how many seconds at most."""
@@ -67,12 +67,12 @@ class Reception:
         """All messages of a stream. For one that works: while it waits for the next, another may work."""
         patience = self._patience
         while True:
-            self._turns.put(None)
+            self._turns.put(True)
             try:
                 with waiting():
                     payload = self._receive(payloads, caller, patience)
             finally:
-                self._turns.get()
+                self._take_turn()
             if payload is None:
                 return
             yield payload
@@ -81,11 +81,16 @@ class Reception:
     @contextmanager
     def turn(self) -> Iterator[None]:
         """Waits until the call may work."""
-        self._turns.get()
+        self._take_turn()
         try:
             yield
         finally:
-            self._turns.put(None)
+            self._turns.put(True)
+
+    def _take_turn(self) -> None:
+        if not self._turns.get(0):
+            with waiting():
+                self._turns.get()
 
     def answered(self, caller: Caller) -> None:
         """The call's answer is about to be handed to gRPC."""

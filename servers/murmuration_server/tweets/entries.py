@@ -19,8 +19,9 @@ Load = Callable[[Call, Sequence[int]], Mapping[int, T]]
 
 RECORD_SECONDS = 3600.0
 RECENT_SECONDS = 3600.0
-COUNT_SECONDS = 3600.0
-"""Whoever changes them voids them, and so does the consumer of the event if he has not got so far."""
+COUNT_SECONDS = 300.0
+"""Whoever changes them voids them, and so does the consumer of the event if he has not got so far. For what becomes
+visible later than its event, of a write whose end its writer never learned, they end."""
 LOCAL_COUNT_SECONDS = 2.0
 LOCAL_SECONDS = 4.0
 """For how long a process may show a post that another process has deleted."""

@@ -12,6 +12,7 @@ from murmuration_server.eventlog.port import RelayPosition
 from murmuration_server.platform.call import Call
 from murmuration_server.platform.errors import Unavailable
 from murmuration_server.platform.runtime import Runtime
+from murmuration_server.platform.runtime.elastic_pool import waiting
 
 PAGE = 1000
 ANSWER_SECONDS = 2.0
@@ -47,7 +48,7 @@ class Positions:
         failures = self._enter()
         # Readings that begin from now on see what was stored before.
         enough = self._begun + 1
-        with self._lock:
+        with waiting(), self._lock:
             if self._finished < enough:
                 if self._failures > failures:
                     raise _silent()

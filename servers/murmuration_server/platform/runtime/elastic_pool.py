@@ -3,8 +3,8 @@
 Only one thread at a time runs Python. More than a few that could run hand the interpreter to one another at every wait,
 which costs more than the calls themselves (docs/adr/0038-few-threads-that-work.md). So `base` threads work, and what
 comes meanwhile queues. Whoever is about to wait for something slow says so (`waiting`), and another works meanwhile.
-Where nobody has said so, as for a caller who does not send, the queue stands still while the processor is idle: then
-the pool grows, in steps, and shrinks when it is not needed.
+Where nobody has said so, as for a caller who does not send, a look at the queue finds threads that are held by what
+they do, and lets others work for as long as they are.
 """
 
 from __future__ import annotations
@@ -12,44 +12,29 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
-from typing import Any, NamedTuple, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 BASE = 3
 LOOK_SECONDS = 0.01
-"""Between two looks at the queue while something is in it."""
-WAIT_SECONDS = 0.05
-IDLE_CPU = 0.5
-"""Where the first in the queue has waited so long, and the process uses less than that share of a core, all that work
-wait for something."""
-LONG_WAIT_SECONDS = 0.5
-"""Whoever has waited so long gets a thread all the same: it may be others that keep the processor busy."""
+"""Between two looks while something is in the queue."""
+HELD_SECONDS = 0.05
+"""A thread that has done the same for so long is held by it."""
+FOR_EACH_HELD = 2
+"""One in its place, and one more, since those that come next may be held as well: so it takes few looks until all who
+hold threads have one."""
 REST_SECONDS = 10.0
 """A thread that had nothing to do for so long ends."""
 
 
-class Look(NamedTuple):
-    """At the queue: how many are in it, and for how long the first has waited; at the threads: how many work. Since the
-    last look: how many tasks were done, and what share of a core the process has used."""
-
-    queued: int
-    waited_seconds: float
-    working: int
-    done: int
-    cpu: float
-
-
-def next_limit(limit: int, base: int, most: int, look: Look) -> int:
-    """How many threads may work from now on."""
-    if look.waited_seconds >= (WAIT_SECONDS if look.cpu < IDLE_CPU else LONG_WAIT_SECONDS):
-        return min(most, limit + max(1, min(look.queued, limit // 2)))
-    # Those that hold on to their threads are no reason to have fewer of them.
-    spare = look.working < limit or look.done >= look.working
-    return max(base, limit - 1) if spare and look.waited_seconds < WAIT_SECONDS else limit
+def allowed(base: int, most: int, working_seconds: Iterable[float]) -> int:
+    """How many threads may work. `working_seconds`: for how long each that works has done the same."""
+    held = sum(seconds >= HELD_SECONDS for seconds in working_seconds)
+    return min(most, base + FOR_EACH_HELD * held)
 
 
 _here = threading.local()
@@ -73,13 +58,12 @@ class waiting:
 
 
 class _Task:
-    __slots__ = ("arguments", "future", "keywords", "since", "work")
+    __slots__ = ("arguments", "future", "keywords", "work")
 
     def __init__(
         self, future: Future[Any], work: Callable[..., Any], arguments: tuple[Any, ...], keywords: dict[str, Any]
     ) -> None:
         self.future, self.work, self.arguments, self.keywords = future, work, arguments, keywords
-        self.since = time.monotonic()
 
     def run(self) -> None:
         if not self.future.set_running_or_notify_cancel():
@@ -106,11 +90,11 @@ class ElasticPool:
         self._queue: deque[_Task] = deque()
         self._lock = threading.Lock()
         self._limit, self._working, self._threads = self._base, 0, 0
-        self._done = 0
-        """Roughly: it is counted without the lock."""
+        self._since: dict[int, float] = {}
+        """When each thread that works began what it does; by its identity, so that nobody else writes there."""
         self._resting: list[threading.Lock] = []
         """Each rests until its lock is released: the last one to rest first, so that the others may end."""
-        self._looker: threading.Thread | None = None
+        self._has_looker = False
         self._looking = threading.Event()
 
     @property
@@ -121,20 +105,21 @@ class ElasticPool:
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         future: Future[T] = Future()
         self._queue.append(_Task(future, fn, args, kwargs))
-        if self._working < self._limit:
-            self._begin()
-        elif not self._looking.is_set():
+        if not (self._working < self._limit and self._begin()):
             self._look_on()
         return future
 
-    def look(self, look: Look) -> None:
-        """Grows or shrinks."""
-        self._limit = next_limit(self._limit, self._base, self._most, look)
-        for _ in range(min(look.queued, self._limit - self._working)):
-            self._begin()
+    def look(self) -> None:
+        """Lets as many work as may, for what is in the queue."""
+        now = time.monotonic()
+        self._limit = allowed(self._base, self._most, [now - since for since in list(self._since.values())])
+        for _ in range(len(self._queue)):
+            if not self._begin():
+                return
 
     def pause(self) -> None:
         """The thread that calls it does not work from now on."""
+        self._since.pop(threading.get_ident(), None)
         with self._lock:
             self._working -= 1
         if self._queue:
@@ -144,31 +129,29 @@ class ElasticPool:
         """It works again, and waits for nobody: so more may work for a moment."""
         with self._lock:
             self._working += 1
+        self._since[threading.get_ident()] = time.monotonic()
 
-    def _begin(self) -> None:
-        """One more thread, if it may."""
+    def _begin(self) -> bool:
+        """One more thread, if it may; answers whether one was begun."""
         with self._lock:
             if self._working >= self._limit or (self._threads >= self._most and not self._resting):
-                return
+                return False
             self._working += 1
             resting = self._resting.pop() if self._resting else None
             self._threads += resting is None
         if resting is not None:
             resting.release()
-            return
-        try:
-            threading.Thread(target=self._work, name=self._name, daemon=True).start()
-        except RuntimeError:
-            # The system has no more threads: those that are there go on.
-            with self._lock:
-                self._working -= 1
-                self._threads -= 1
-            if not self._threads:
-                raise
+            return True
+        if _started(self._work, self._name):
+            return True
+        with self._lock:
+            self._working -= 1
+            self._threads -= 1
+        return False
 
     def _work(self) -> None:
         _here.pool = self
-        woken = threading.Lock()
+        me, woken = threading.get_ident(), threading.Lock()
         woken.acquire()
         while True:
             while self._working <= self._limit:
@@ -176,9 +159,10 @@ class ElasticPool:
                     task = self._queue.popleft()
                 except IndexError:
                     break
+                self._since[me] = time.monotonic()
                 task.run()
                 del task
-                self._done += 1
+            self._since.pop(me, None)
             if not self._rest(woken):
                 return
 
@@ -190,6 +174,9 @@ class ElasticPool:
                 self._working += 1
                 return True
             self._resting.append(woken)
+            left = bool(self._queue)
+        if left:
+            self._look_on()
         if woken.acquire(timeout=REST_SECONDS):
             return True
         with self._lock:
@@ -201,34 +188,39 @@ class ElasticPool:
         return woken.acquire()
 
     def _look_on(self) -> None:
+        """From now on, if nobody does yet."""
+        if self._looking.is_set():
+            return
         self._looking.set()
         with self._lock:
-            if self._looker is None:
-                self._looker = threading.Thread(target=self._looks, name=f"{self._name}-looks", daemon=True)
-                self._looker.start()
+            if self._has_looker:
+                return
+            self._has_looker = True
+        if not _started(self._looks, f"{self._name}-looks"):
+            self._has_looker = False
+            self._looking.clear()
 
     def _looks(self) -> None:
-        """While there is a queue, or more than the base may work."""
+        """While there is a queue, or threads are held."""
         while self._looking.wait(REST_SECONDS):
-            at, used, done = time.monotonic(), time.process_time(), self._done
             while self._queue or self._limit > self._base:
                 time.sleep(LOOK_SECONDS)
-                last = at, used, done
-                at, used, done = time.monotonic(), time.process_time(), self._done
-                queued, waited = self._first(at)
-                self.look(Look(queued, waited, self._working, done - last[2], (used - last[1]) / (at - last[0])))
+                self.look()
             self._looking.clear()
             if self._queue:
                 # It came between the last look and now.
                 self._looking.set()
         with self._lock:
-            self._looker = None
+            self._has_looker = False
         if self._looking.is_set():
+            self._looking.clear()
             self._look_on()
 
-    def _first(self, now: float) -> tuple[int, float]:
-        """How many are in the queue, and for how long the first has waited."""
-        try:
-            return len(self._queue), now - self._queue[0].since
-        except IndexError:
-            return 0, 0.0
+
+def _started(work: Callable[[], None], name: str) -> bool:
+    """False where the system has no more threads: those that there are go on."""
+    try:
+        threading.Thread(target=work, name=name, daemon=True).start()
+    except RuntimeError:
+        return False
+    return True
