@@ -11,6 +11,7 @@ import pytest
 
 from murmuration_server.cache.cluster_state import NodeState, Status
 from murmuration_server.cache.cluster_view import LEASE_SECONDS
+from murmuration_server.cache.port import CacheKey
 from murmuration_server.platform.errors import MurmurationError, Unavailable
 from tests.protocols.history import History
 from tests.protocols.nodes_bench import PORT_CALLS, NodesBench, Process, run
@@ -128,6 +129,24 @@ def test_c_only_the_first_failure_waits() -> None:
         assert writer.read(ID) == b"4"
 
     run(1, main)
+
+
+def test_nodes_that_fail_together_cost_one_wait() -> None:
+    """More of them than a write has rounds; a batch of fan-out writes to all nodes."""
+    names = [f"{letter}:1" for letter in "abcde"]
+
+    def main(bench: NodesBench) -> None:
+        writer = bench.process()
+        writer.keep()
+        keys = [CacheKey(ring_id, f"head:{ring_id}") for ring_id in range(200)]
+        for name in names:
+            writer.way(name).cut = True
+        began = bench.runtime.monotonic()
+        writer.store.prepend_many(bench.call(), dict.fromkeys(keys, b"new"))
+        assert not any(bench.is_in(name) for name in names)
+        assert LEASE_SECONDS <= bench.runtime.monotonic() - began < 2 * LEASE_SECONDS
+
+    run(1, main, names)
 
 
 def test_c_a_lease_counts_from_before_the_asking() -> None:

@@ -275,7 +275,11 @@ class ClusterCache:
             for key in keys:
                 for place in view.places(key.ring_id):
                     by_node.setdefault(place.node, {})[_name(view, place, key)] = key
-            if all(self._write_to(call, view, node, named, work) for node, named in by_node.items()):
+            # At every node before anybody waits: those that fail together are out after one wait, and not one each.
+            done = [self._write_to(call, view, node, named, work) for node, named in by_node.items()]
+            if all(done):
+                for node in by_node:
+                    self._await_leases(call, view, node)
                 return
         raise Unavailable("the cache (its nodes change all the time)")
 
@@ -283,11 +287,15 @@ class ClusterCache:
         """Answers whether it is done there. If not, the node is out by now, or its state is not that of this view."""
         state = view.state.nodes[node]
         if state.status is Status.OUT or self._written(call, node, named, work):
-            if not state.is_in:
-                self._view.await_leases(call, node, state)
             return True
         self._view.take_out(node, state.generation)
         return False
+
+    def _await_leases(self, call: Call, view: View, node: str) -> None:
+        """Whoever may still read there what was before: until he does not."""
+        state = view.state.nodes[node]
+        if not state.is_in:
+            self._view.await_leases(call, node, state)
 
     def _written(self, call: Call, node: str, named: Named, work: Write) -> bool:
         link = self._link(node)
