@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 from bisect import bisect_left
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from murmuration_server.cache.cache import Cache
 from murmuration_server.cache.entries import Entry, Kind
@@ -22,25 +22,49 @@ from murmuration_server.timeline.events import rebuild_requested
 from murmuration_server.timeline.store import INCOMPLETE, HomeState, HomeStateStore
 
 CACHED_SECONDS = 3600.0
+KEPT = 150_000
+"""Active readers whom a lane of fan-out remembers, in some 18 MB: more than follow anybody whose posts are pushed."""
 _LAYOUT = struct.Struct("<qqq")
 
 
-def active(
-    user_ids: Sequence[int],
-    active_at_ms: Callable[[Sequence[int]], Mapping[int, int]],
-    now_ms: int,
-    settings: TimelineSettings,
-) -> Sequence[int]:
-    """Fan-out's side: those whom it does not skip. Who has never read counts as active when he was created.
-    `user_ids` in order; `active_at_ms` is asked only about those for whom it matters."""
-    since_ms = now_ms - settings.activity_horizon_ms
-    # Compared as ids: who has been created since needs no further look.
-    created_since = bisect_left(user_ids, floor_id(since_ms + 1))
-    if created_since == 0:
-        return user_ids
-    older = user_ids[:created_since]
-    found = active_at_ms(older)
-    return [id_ for id_ in older if found.get(id_, 0) > since_ms] + list(user_ids[created_since:])
+class ActiveReaders:
+    """Fan-out's side: those whom it does not skip. Who has never read counts as active when he was created. For one
+    thread.
+
+    `active_at_ms` is asked only about those for whom it matters, and about those whom it finds active not again until
+    they may be so no more: it never goes back, and most deliveries are to the same readers. `kept`: how many of these
+    are remembered; the oldest go first.
+    """
+
+    def __init__(
+        self,
+        active_at_ms: Callable[[Call, Sequence[int]], Mapping[int, int]],
+        settings: TimelineSettings,
+        kept: int = KEPT,
+    ) -> None:
+        self._active_at_ms, self._horizon_ms, self._kept = active_at_ms, settings.activity_horizon_ms, kept
+        self._last_seen: dict[int, int] = {}
+
+    def among(self, call: Call, user_ids: Sequence[int]) -> Sequence[int]:
+        """`user_ids`: in order."""
+        since_ms = call.runtime.now_ms() - self._horizon_ms
+        # Compared as ids: who has been created since needs no further look.
+        created_since = bisect_left(user_ids, floor_id(since_ms + 1))
+        if created_since == 0:
+            return user_ids
+        older, known = user_ids[:created_since], self._last_seen
+        unknown = [id_ for id_ in older if known.get(id_, 0) <= since_ms]
+        found = self._active_at_ms(call, unknown) if unknown else {}
+        skipped = {id_ for id_ in unknown if found.get(id_, 0) <= since_ms}
+        self._remember((id_, found[id_]) for id_ in unknown if id_ not in skipped)
+        return [id_ for id_ in older if id_ not in skipped] + list(user_ids[created_since:])
+
+    def _remember(self, found: Iterable[tuple[int, int]]) -> None:
+        for id_, seen_ms in found:
+            self._last_seen.pop(id_, None)
+            self._last_seen[id_] = seen_ms
+        while len(self._last_seen) > self._kept:
+            del self._last_seen[next(iter(self._last_seen))]
 
 
 class Activity:

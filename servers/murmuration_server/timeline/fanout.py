@@ -14,7 +14,7 @@ from murmuration_server.graph.client import FollowerPage, GraphClient
 from murmuration_server.platform.call import Call
 from murmuration_server.platform.config import FanoutSettings, TimelineSettings
 from murmuration_server.platform.metrics import Metrics
-from murmuration_server.timeline.activity import active
+from murmuration_server.timeline.activity import ActiveReaders
 from murmuration_server.timeline.events import delivery_job
 from murmuration_server.timeline.store import JOB_DONE, HomeStateStore, HomeStore, Progress
 from murmuration_server.tweets.client import Candidate, Mode, TweetClient, decode
@@ -69,8 +69,9 @@ class Delivery:
         fanout: FanoutSettings,
         timeline: TimelineSettings,
     ) -> None:
-        self._lane, self._homes, self._states, self._graph = lane, homes, states, graph
-        self._metrics, self._fanout, self._timeline = metrics, fanout, timeline
+        self._lane, self._homes, self._graph = lane, homes, graph
+        self._metrics, self._fanout = metrics, fanout
+        self._active = ActiveReaders(states.active_at, timeline)
         self._finished: list[Progress] = []
 
     def handle(self, call: Call, events: Sequence[Received]) -> Sequence[NewRecord]:
@@ -112,9 +113,8 @@ class Delivery:
         self, call: Call, rows: Sequence[Row], progress: Sequence[Progress], forget: Sequence[Progress] = ()
     ) -> None:
         """But for those who have not read for long."""
-        now = call.runtime.now_ms()
         users = sorted({user_id for user_id, _ in rows})
-        found = active(users, lambda ids: self._states.active_at(call, ids), now, self._timeline)
+        found = self._active.among(call, users)
         wanted = len(rows)
         if len(found) < len(users):
             among = frozenset(found)
