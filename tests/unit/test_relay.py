@@ -113,6 +113,43 @@ def test_nothing_to_do_is_nothing_written(bench: Bench) -> None:
     assert bench.position() is None
 
 
+@pytest.fixture
+def costly(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    """Each look costs a request, and rows may come late."""
+    monkeypatch.setattr(type(bench.source), "outbox_reread", 1)
+    return bench
+
+
+def test_where_a_look_costs_a_request_old_buckets_are_looked_into_now_and_then(costly: Bench) -> None:
+    costly.clock.pass_time(1.3)
+    costly.relay_all()
+    costly.write(1)
+    costly.write(2, bucket=NOW)
+    costly.relay_all()
+    assert costly.published() == [1]
+    costly.clock.pass_time(relay_module.WHOLE_LOOK_SECONDS)
+    costly.relay_all()
+    assert costly.published() == [2]
+
+
+def test_shortly_after_its_end_a_bucket_is_not_old(costly: Bench) -> None:
+    """A writer's clock may be behind."""
+    costly.clock.pass_time(1.0 + SETTINGS.margin_ms / SECOND - 0.01)
+    costly.relay_all()
+    costly.write(1, bucket=NOW)
+    costly.relay_all()
+    assert costly.published() == [1]
+
+
+def test_what_waits_in_an_old_bucket_goes_on_at_once(costly: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when the log was away."""
+    monkeypatch.setattr(relay_module, "ROWS_A_STEP", 1)
+    costly.write(1, 2, 3)
+    costly.clock.pass_time(1.5)
+    costly.relay_all()
+    assert costly.published() == [1, 2, 3]
+
+
 def test_buckets_are_closed_one_after_another_when_their_time_has_come(bench: Bench) -> None:
     bench.write(1)
     bench.clock.pass_time(1.0)

@@ -8,6 +8,7 @@ the relay looks back by `outbox_reread`, and sweeps whole buckets in the end.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from murmuration_server.eventlog.outbox import OutboxBacklog, OutboxRow
@@ -46,13 +47,14 @@ _INSERT = Statement(
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 )
 _ANNOUNCE = Statement("INSERT INTO outbox_buckets (source, bucket) VALUES (?, ?)")
+_BUCKET = f"source = ? AND bucket = ? AND part IN ({', '.join(map(str, range(PARTITIONS)))})"
+"""All of its partitions in one request: a look that finds nothing, as most do, costs its request."""
 _READ = Statement(
-    """SELECT position, event_id, topic, key, origin_ms, value FROM outbox
-       WHERE source = ? AND bucket = ? AND part = ? AND position > ? LIMIT ?"""
+    f"""SELECT part, position, event_id, topic, key, origin_ms, value FROM outbox
+        WHERE {_BUCKET} AND position > ? PER PARTITION LIMIT ?"""
 )
 _READ_AT = Statement(
-    """SELECT position, event_id, topic, key, origin_ms, value FROM outbox
-       WHERE source = ? AND bucket = ? AND part = ? AND position = ?"""
+    f"SELECT position, event_id, topic, key, origin_ms, value FROM outbox WHERE {_BUCKET} AND position = ?"
 )
 _NEXT_BUCKET = Statement("SELECT bucket FROM outbox_buckets WHERE source = ? AND bucket >= ? LIMIT 1")
 _BUCKETS_FROM = Statement("SELECT bucket FROM outbox_buckets WHERE source = ? AND bucket >= ?")
@@ -61,6 +63,7 @@ _COUNT = Statement(
     """SELECT count(*), min(origin_ms) FROM outbox
        WHERE source = ? AND bucket = ? AND part = ? AND position > ?"""
 )
+"""One a partition: a server warns of each that counts over several."""
 _DROP = Statement("DELETE FROM outbox WHERE source = ? AND bucket = ? AND part = ?")
 _DROP_BUCKETS = Statement("DELETE FROM outbox_buckets WHERE source = ? AND bucket < ?")
 
@@ -87,11 +90,9 @@ class CqlOutbox:
         self._session.write_together(call, self._outbox_requests(call, bucket, rows))
 
     def read_outbox(self, call: Call, bucket: int, after: int, limit: int) -> list[tuple[int, OutboxRow]]:
-        found = self._session.rows_of_each(
-            call, [(_READ, (self._name, bucket, part, after, limit)) for part in range(PARTITIONS)]
-        )
-        rows = sorted(row for part in found for row in part)
-        if len(rows) > limit or any(len(part) == limit for part in found):
+        found = self._session.rows(call, _READ, self._name, bucket, after, limit)
+        rows = sorted(row[1:] for row in found)
+        if len(rows) > limit or limit in Counter(row[0] for row in found).values():
             last = rows[limit - 1][0]
             # A page ends with all rows of its last position: the next page begins after it.
             rows = [row for row in rows if row[0] < last] + sorted(self._at(call, bucket, last))
@@ -163,7 +164,4 @@ class CqlOutbox:
         return first << _TAG_BITS | self._tag
 
     def _at(self, call: Call, bucket: int, position: int) -> list[Row]:
-        found = self._session.rows_of_each(
-            call, [(_READ_AT, (self._name, bucket, part, position)) for part in range(PARTITIONS)]
-        )
-        return [row for part in found for row in part]
+        return self._session.rows(call, _READ_AT, self._name, bucket, position)

@@ -87,6 +87,11 @@ class BucketRule:
     def present(self) -> int:
         return self._runtime.now_ms() // self._settings.bucket_ms
 
+    def first_in_use(self) -> int:
+        """For the relay: where nearly all rows come that are written now, by whoever's clock is not behind by more than
+        the margin."""
+        return (self._runtime.now_ms() - self._settings.margin_ms) // self._settings.bucket_ms
+
     def last_due(self) -> int:
         """For the relay: the last bucket whose last sweep is due. In it and in those before, nobody acks a row any more
         without having looked at the clock once more."""

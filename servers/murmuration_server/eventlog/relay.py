@@ -11,8 +11,9 @@ ROWS_A_STEP = 1000
 MOST_REMEMBERED = 1_000_000
 """Events of a bucket. One that holds more, as after a clock that was far ahead, is published again as it closes."""
 
-LOOK_BACK_SECONDS = 0.5
-"""How often the relay looks for rows below what it has read, where a source may have such."""
+WHOLE_LOOK_SECONDS = 0.5
+"""How often the relay looks into all open buckets, and for rows below what it has read, where each look costs a request
+to a database that others use. In between it looks only where nearly all rows come."""
 
 
 class Relay:
@@ -23,11 +24,15 @@ class Relay:
         self._source, self._log, self._rule, self._metrics = source, log, rule, metrics
         self._position: RelayPosition | None = None
         self._published: dict[int, set[int]] = {}
-        self._looked_back = 0.0
+        self._looked_at_all: float | None = None
 
     def run_once(self, call: Call) -> bool:
         position = self._position or self._resume(call)
-        bucket = self._source.next_outbox_bucket(call, position.open_from)
+        looks_at_all = self._looks_at_all(call)
+        # The clock before the buckets: what is passed over as empty was seen empty after its time had come.
+        due = self._rule.last_due()
+        since = position.open_from if looks_at_all else max(position.open_from, self._rule.first_in_use())
+        bucket = first = self._source.next_outbox_bucket(call, since)
         busy = False
         tails = dict(position.tails)
         # Those ahead of this clock as well: the writer's may be ahead, or this one was set back.
@@ -38,17 +43,27 @@ class Relay:
                 position = self._publish(call, position, bucket, [row for _, row in found], tails)
                 busy = busy or len(found) == ROWS_A_STEP
             bucket = self._source.next_outbox_bucket(call, bucket + 1)
-        position = self._look_back(call, position)
-        if not busy:
-            self._close_buckets(call, position)
+        if looks_at_all:
+            position = self._look_back(call, position)
+            if busy:
+                # What waits in older buckets goes on at once.
+                self._looked_at_all = None
+            elif _has_closed(position) or (first is not None and first <= due):
+                self._close_buckets(call, position, due)
         return busy
+
+    def _looks_at_all(self, call: Call) -> bool:
+        now, last = call.runtime.monotonic(), self._looked_at_all
+        if self._source.outbox_reread and last is not None and now - last < WHOLE_LOOK_SECONDS:
+            return False
+        self._looked_at_all = now
+        return True
 
     def _look_back(self, call: Call, position: RelayPosition) -> RelayPosition:
         """Publishes late rows soon, and not only when their bucket is closed."""
-        now, reread = call.runtime.monotonic(), self._source.outbox_reread
-        if not reread or now - self._looked_back < LOOK_BACK_SECONDS:
+        reread = self._source.outbox_reread
+        if not reread:
             return position
-        self._looked_back = now
         for bucket, tail in position.tails:
             after = max(0, tail - reread)
             while after < tail and (found := self._source.read_outbox(call, bucket, after, ROWS_A_STEP)):
@@ -62,10 +77,8 @@ class Relay:
         self._position = stored or RelayPosition(self._source.outbox_name, 0)
         return self._position
 
-    def _close_buckets(self, call: Call, position: RelayPosition) -> None:
-        """Sweeps each bucket whose time has come once more, from its beginning, and passes on."""
-        # The clock before the buckets: what is passed over as empty was seen empty after its time had come.
-        due = self._rule.last_due()
+    def _close_buckets(self, call: Call, position: RelayPosition, due: int) -> None:
+        """Sweeps each bucket whose time has come once more, from its beginning, and passes on. `due`: the last one."""
         # A relay that died may have said that it passes on, and not have looked once more.
         position = self._look_once_more(call, position)
         bucket = self._source.next_outbox_bucket(call, position.open_from)
@@ -116,3 +129,8 @@ class Relay:
             self._metrics.relayed.labels(position.source).inc(len(fresh))
         self._position = moved
         return moved
+
+
+def _has_closed(position: RelayPosition) -> bool:
+    """Whether it names buckets that are closed, and have not been looked into for the last time."""
+    return any(bucket < position.open_from for bucket, _ in position.tails)
