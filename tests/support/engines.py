@@ -16,6 +16,7 @@ from murmuration_server.cache.port import CacheStore
 from murmuration_server.eventlog.port import EventLog
 from murmuration_server.platform.call import Call
 from murmuration_server.platform.config import Settings
+from murmuration_server.platform.errors import MurmurationError, Unavailable
 from murmuration_server.platform.metrics import Metrics
 from murmuration_server.roles.engine import Engine as DistributedEngine
 from murmuration_server.roles.files import Files
@@ -28,6 +29,8 @@ class Engine(Protocol):
     """Data that outlive the processes which are opened on them. `settings`: sections that the engine needs."""
 
     settings: dict[str, Any]
+    passing: tuple[type[MurmurationError], ...]
+    """What a step may fail with though all is well: a worker runs it again."""
 
     def open_worker(self, settings: Settings, runtime: SetClock) -> WorkingPorts: ...
 
@@ -52,6 +55,8 @@ class Engine(Protocol):
 
 class FileEngine:
     """As `murmurd up`."""
+
+    passing = ()
 
     def __init__(self, folder: Path) -> None:
         self.settings: dict[str, Any] = {"data": folder}
@@ -117,6 +122,9 @@ class FileEngine:
 class StackEngine:
     """Cassandra, Kafka and Memcached, started for the run. The database is emptied for each system; the log has its own
     names, and so has the cache, by its generations. `cached`: whether there are cache nodes."""
+
+    # Topics have just been made, and a broker may not know yet that it leads a partition.
+    passing = (Unavailable,)
 
     def __init__(self, *, cached: bool = True) -> None:
         from murmuration_server.roles.cql import SCHEMAS

@@ -49,14 +49,13 @@ class ClusterKeeper:
         self._view, self._store, self._cache, self._wanted = view, store, cache, wanted
         self._runtime, self._metrics = runtime, metrics
         self._proposed: tuple[str, ...] | None = None
-        self._told = False
+        self._told = self._begun = False
         self._rests: dict[tuple[str, NodeState], float] = {}
         self._last_rest: dict[str, tuple[float, float]] = {}
 
     def run_once(self, call: Call) -> bool:
-        if self._store.read(call) is None:
-            wanted = self._wanted()
-            self._store.replace(call, first_state(wanted.nodes, self._new_generation, wanted.revision))
+        if not self._begun:
+            self._begin(call)
         view = self._view.refresh(call)
         self._cache.forget(view.state.nodes)
         self._bring_back(call, view)
@@ -64,6 +63,13 @@ class ClusterKeeper:
         self._advance(call, view)
         self._propose(call, view)
         return False
+
+    def _begin(self, call: Call) -> None:
+        """Once: a state that is there stays."""
+        if self._store.read(call) is None:
+            wanted = self._wanted()
+            self._store.replace(call, first_state(wanted.nodes, self._new_generation, wanted.revision))
+        self._begun = True
 
     def _bring_back(self, call: Call, view: View) -> None:
         out = {(name, node) for name, node in view.state.nodes.items() if node.status is Status.OUT}

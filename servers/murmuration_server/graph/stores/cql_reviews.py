@@ -10,12 +10,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from murmuration_server.graph.store import AuthorMode
-from murmuration_server.graph.stores.cql_schema import ASK_REVIEW, DROP_REVIEW, READ_REVIEWS
+from murmuration_server.graph.stores.cql_schema import (
+    ASK_REVIEW,
+    DROP_REVIEW,
+    PARTS_WITH_REVIEWS,
+    READ_REVIEWS,
+    REVIEW_PARTS,
+)
 from murmuration_server.platform.call import Call
 from murmuration_server.platform.cql.session import CqlSession
 from murmuration_server.platform.cql.statement import Request
 
-PARTS = 16
 LOOKED_AT = 64
 """Authors of one part that are counted in one go."""
 
@@ -26,7 +31,7 @@ class ModeReviews:
 
     def ask(self, call: Call, author_id: int) -> Request:
         now_us = call.runtime.now_ms() * 1000
-        return ASK_REVIEW, (author_id % PARTS, author_id, now_us, now_us)
+        return ASK_REVIEW, (author_id % REVIEW_PARTS, author_id, now_us, now_us)
 
     def find(
         self,
@@ -37,7 +42,7 @@ class ModeReviews:
     ) -> list[AuthorMode]:
         """Up to `limit` listed authors that are due. The others, and those that are pinned, leave the list."""
         due: list[AuthorMode] = []
-        for part in range(PARTS):
+        for part in sorted(row[0] for row in self._session.rows(call, PARTS_WITH_REVIEWS)):
             after = -1
             while len(due) < limit:
                 listed: dict[int, int] = dict(self._session.rows(call, READ_REVIEWS, part, after, LOOKED_AT))

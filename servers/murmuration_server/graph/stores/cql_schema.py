@@ -113,6 +113,12 @@ COUNT_FOLLOWING = Statement("SELECT count(*) FROM following WHERE user_id = ? AN
 
 READ_MODE = Statement("SELECT mode, pinned FROM author_mode WHERE author_id = ?")
 WRITE_MODE = Statement("INSERT INTO author_mode (author_id, mode, pinned) VALUES (?, ?, ?)")
+REVIEW_PARTS = 16
+PARTS_WITH_REVIEWS = Statement(
+    f"""SELECT part FROM mode_reviews WHERE part IN ({", ".join(map(str, range(REVIEW_PARTS)))})
+        PER PARTITION LIMIT 1"""
+)
+"""In one request: mostly there are none."""
 ASK_REVIEW = Statement("INSERT INTO mode_reviews (part, author_id, asked_us) VALUES (?, ?, ?) USING TIMESTAMP ?")
 READ_REVIEWS = Statement("SELECT author_id, asked_us FROM mode_reviews WHERE part = ? AND author_id > ? LIMIT ?")
 # With the time of the asking that was looked at: one that came since stays.
