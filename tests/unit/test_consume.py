@@ -223,3 +223,76 @@ def test_what_was_handled_and_not_committed_comes_again(log: SqliteEventLog, cal
     bench.run(call)
     assert bench.handler.handled == [1, 2, 1, 2]
     assert len(lying(log, call, "out")) == 2
+
+
+class Slow(Handler):
+    """Each event takes `seconds` of the time of the step."""
+
+    def __init__(self, clock: SetClock, seconds: float) -> None:
+        super().__init__()
+        self._clock, self.seconds = clock, seconds
+
+    def handle(self, call: Call, events: Sequence[Received]) -> Sequence[NewRecord]:
+        for _ in events:
+            self._clock.pass_time(self.seconds)
+            call.remaining()
+        return super().handle(call, events)
+
+
+@pytest.fixture
+def slow(tmp_path: Path) -> Iterator[Bench]:
+    clock = SetClock()
+    log = SqliteEventLog(tmp_path / "slow.db", clock, 4)
+    yield Bench(log, Slow(clock, 1.0))
+    log.close()
+
+
+def step(bench: Bench, seconds: float) -> bool:
+    """One, with so much time. False where that was too little, or where nothing is left."""
+    clock = bench.handler._clock  # type: ignore[attr-defined]
+    try:
+        return bench.step.run_once(Call.background(clock, seconds))
+    except DeadlineExceeded:
+        return False
+
+
+def test_what_does_not_fit_into_a_step_is_handled_in_several(slow: Bench) -> None:
+    send(slow.log, Call.background(SetClock(), 600), *range(1, 61))
+    for _ in range(20):
+        step(slow, 10.5)
+    assert sorted(slow.handler.handled) == list(range(1, 61)), "each once"
+    assert slow.handler.batches == [7] * 8 + [4]
+
+
+def test_one_event_that_takes_almost_all_of_a_step_stops_nobody(slow: Bench) -> None:
+    send(slow.log, Call.background(SetClock(), 600), 1, 2, 3)
+    for _ in range(10):
+        step(slow, 1.5)
+    assert sorted(slow.handler.handled) == [1, 2, 3]
+
+
+def test_when_steps_are_quick_again_they_take_more(slow: Bench) -> None:
+    send(slow.log, Call.background(SetClock(), 600), *range(1, 61))
+    while not step(slow, 10.5):
+        pass
+    slow.handler.seconds = 0.001  # type: ignore[attr-defined]
+    for _ in range(4):
+        step(slow, 10.5)
+    assert slow.handler.batches == [7, 7, 14, 28, 4]
+    send(slow.log, Call.background(SetClock(), 600), *range(61, 161))
+    step(slow, 10.5)
+    assert slow.handler.batches[-1] == 100
+
+
+def test_with_few_at_once_all_partitions_have_their_turn(slow: Bench) -> None:
+    call = Call.background(SetClock(), 600)
+    for key in range(1, 5):
+        send(slow.log, call, *range(key * 100, key * 100 + 8), key=key)
+    places = {record.partition for record in lying(slow.log, call, "in")}
+    assert len(places) > 1
+    while not step(slow, 5.5):
+        pass
+    first = {user_id // 100 for user_id in slow.handler.handled}
+    assert len(first) > 1
+    for user_id in slow.handler.handled:
+        assert user_id % 100 < 4, "the first ones of each"
