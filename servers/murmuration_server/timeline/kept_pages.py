@@ -20,6 +20,8 @@ from murmuration_server.timeline.validators import Validator
 
 KEPT_MS = 60_000
 """A page's cursor ages with it, and its walk goes back as far as it did when the page was made."""
+BYTES_A_PAGE = 16 * 1024
+"""In the mean: a few pages may be much larger, and then fewer are kept."""
 
 
 class Asked(NamedTuple):
@@ -48,12 +50,13 @@ class _Page:
 
 
 class KeptPages:
-    """`kept`: pages at most, the oldest goes first; 0 keeps none."""
+    """`kept`: pages at most, and bytes for so many of `BYTES_A_PAGE`; the oldest goes first. 0 keeps none."""
 
     def __init__(self, validator: Validator[Any, Any], runtime: Runtime, kept: int) -> None:
         self._validator, self._kept = validator, kept
         self._lock = runtime.lock()
         self._pages: dict[Asked, _Page] = {}
+        self._bytes = 0
 
     def begin(self, call: Call) -> Draft | None:
         """To be asked before a page is read, for a call that notes into its `made_of`. None where pages are not
@@ -70,10 +73,11 @@ class KeptPages:
             return
         page = _Page(body, proof, made_of.looks, draft.made_ms, made_of.until_ms)
         with self._lock:
-            self._pages.pop(asked, None)
+            self._drop(asked)
             self._pages[asked] = page
-            if len(self._pages) > self._kept:
-                del self._pages[next(iter(self._pages))]
+            self._bytes += len(body)
+            while len(self._pages) > self._kept or self._bytes > self._kept * BYTES_A_PAGE:
+                self._drop(next(iter(self._pages)))
 
     def at_hand(self, call: Call, asked: Asked) -> bytes | None:
         """A page that is right, as far as can be said without waiting for anything."""
@@ -84,6 +88,10 @@ class KeptPages:
         """A page that is right, for certain."""
         page = self._standing(call, asked)
         return page.body if page and self._validator.holds(call, page.proof) else None
+
+    def _drop(self, asked: Asked) -> None:
+        page = self._pages.pop(asked, None)
+        self._bytes -= len(page.body) if page else 0
 
     def _standing(self, call: Call, asked: Asked) -> _Page | None:
         """One that neither time has ended nor the view of PULL posts."""
