@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterable
 
 from murmuration_server.platform.runtime import Runtime
@@ -17,7 +18,7 @@ class Changes:
     def __init__(self, runtime: Runtime, remembered: int = REMEMBERED) -> None:
         self._lock = runtime.lock()
         self._remembered = remembered
-        self._last: dict[tuple[str, int], int] = {}
+        self._last: OrderedDict[tuple[str, int], int] = OrderedDict()
         self._count = 0
         self._forgotten = 0
 
@@ -27,12 +28,10 @@ class Changes:
 
     def note(self, kind: str, id_: int) -> None:
         with self._lock:
-            self._last.pop((kind, id_), None)
             self._last[kind, id_] = self._count = self._count + 1
+            self._last.move_to_end((kind, id_))
             if len(self._last) > self._remembered:
-                oldest = next(iter(self._last))
-                self._forgotten = self._last[oldest]
-                del self._last[oldest]
+                _, self._forgotten = self._last.popitem(last=False)
 
     def note_all(self) -> None:
         with self._lock:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterable
 from typing import Any
 
@@ -17,7 +18,7 @@ class LocalValues:
     def __init__(self, runtime: Runtime, seconds: float, kept: int = KEPT) -> None:
         self._runtime, self._seconds, self._kept = runtime, seconds, kept
         self._lock = runtime.lock()
-        self._values: dict[int, tuple[float, Any]] = {}
+        self._values: OrderedDict[int, tuple[float, Any]] = OrderedDict()
         self._changes = 0
 
     def split(self, ids: Iterable[int], found: dict[int, Any]) -> list[int]:
@@ -41,10 +42,10 @@ class LocalValues:
         with self._lock:
             if changes == self._changes:
                 for id_, value in values.items():
-                    self._values.pop(id_, None)
                     self._values[id_] = until, value
+                    self._values.move_to_end(id_)
                 while len(self._values) > self._kept:
-                    del self._values[next(iter(self._values))]
+                    self._values.popitem(last=False)
 
     def drop(self, id_: int) -> None:
         """After the cache was changed."""

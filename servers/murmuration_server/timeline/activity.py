@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import struct
 from bisect import bisect_left
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from murmuration_server.cache.cache import Cache
@@ -22,8 +23,8 @@ from murmuration_server.timeline.events import rebuild_requested
 from murmuration_server.timeline.store import INCOMPLETE, HomeState, HomeStateStore
 
 CACHED_SECONDS = 3600.0
-KEPT = 150_000
-"""Active readers whom a lane of fan-out remembers, in some 18 MB: more than follow anybody whose posts are pushed."""
+KEPT = 100_000
+"""Active readers older than the horizon whom a lane of fan-out remembers, in some 18 MB."""
 _LAYOUT = struct.Struct("<qqq")
 
 
@@ -43,7 +44,7 @@ class ActiveReaders:
         kept: int = KEPT,
     ) -> None:
         self._active_at_ms, self._horizon_ms, self._kept = active_at_ms, settings.activity_horizon_ms, kept
-        self._last_seen: dict[int, int] = {}
+        self._last_seen: OrderedDict[int, int] = OrderedDict()
 
     def among(self, call: Call, user_ids: Sequence[int]) -> Sequence[int]:
         """`user_ids`: in order."""
@@ -61,10 +62,10 @@ class ActiveReaders:
 
     def _remember(self, found: Iterable[tuple[int, int]]) -> None:
         for id_, seen_ms in found:
-            self._last_seen.pop(id_, None)
             self._last_seen[id_] = seen_ms
+            self._last_seen.move_to_end(id_)
         while len(self._last_seen) > self._kept:
-            del self._last_seen[next(iter(self._last_seen))]
+            self._last_seen.popitem(last=False)
 
 
 class Activity:
