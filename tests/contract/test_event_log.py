@@ -248,9 +248,9 @@ def test_appends_at_once_are_all_there(store: EventLog, call: Call) -> None:
 
 def test_relay_positions_are_kept_by_source(store: EventLog, call: Call) -> None:
     assert store.relay_position(call, "one") is None
-    for position in (RelayPosition("one", 1), RelayPosition("other", 2), RelayPosition("one", 5, ((6, 7),))):
+    for position in (RelayPosition("one", 1), RelayPosition("other", 2), RelayPosition("one", 5, ((6, 7),), 70)):
         store.append(call, (), relayed=position)
-    assert store.relay_position(call, "one") == RelayPosition("one", 5, ((6, 7),))
+    assert store.relay_position(call, "one") == RelayPosition("one", 5, ((6, 7),), looked=70)
     assert store.relay_position(call, "other") == RelayPosition("other", 2)
 
 

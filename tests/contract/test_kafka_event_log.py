@@ -248,11 +248,11 @@ while True:
 def test_what_a_relay_stores_late_takes_nothing_back(opened: Opened, call: Call) -> None:
     """It stood still while another went on."""
     log = opened()
-    further, late = RelayPosition("source", 3, ((3, 20), (4, 5))), RelayPosition("source", 3, ((3, 10), (4, 7)))
-    for position in (further, late, RelayPosition("source", 2, ((2, 30),))):
+    further, late = RelayPosition("source", 3, ((3, 20), (4, 5)), 21), RelayPosition("source", 3, ((3, 10), (4, 7)), 11)
+    for position in (further, late, RelayPosition("source", 2, ((2, 30),), 5)):
         log.append(call, [], relayed=position)
-    assert log.relay_position(call, "source") == RelayPosition("source", 3, ((3, 20), (4, 7)))
-    assert opened().relay_position(call, "source") == RelayPosition("source", 3, ((3, 20), (4, 7)))
+    assert log.relay_position(call, "source") == RelayPosition("source", 3, ((3, 20), (4, 7)), 21)
+    assert opened().relay_position(call, "source") == RelayPosition("source", 3, ((3, 20), (4, 7)), 21)
 
 
 class InterruptedConsumer(KafkaConsumer):

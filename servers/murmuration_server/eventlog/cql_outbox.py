@@ -86,6 +86,12 @@ class CqlOutbox:
     def outbox_reread(self) -> int:
         return LATE_SECONDS * _POSITIONS_A_SECOND
 
+    def outbox_now(self, call: Call) -> int:  # noqa: ARG002
+        return self._now_us() << _TAG_BITS
+
+    def outbox_written_ms(self, call: Call, position: int) -> int:  # noqa: ARG002
+        return EPOCH_MS + (position >> _TAG_BITS) // 1000
+
     def append_outbox(self, call: Call, bucket: int, rows: Sequence[OutboxRow]) -> None:
         self._session.write_together(call, self._outbox_requests(call, bucket, rows))
 
@@ -158,10 +164,12 @@ class CqlOutbox:
     def _positions(self, count: int) -> int:
         """The first of so many positions, a microsecond apart, above all that this store has given."""
         with self._lock:
-            now_us = (self._session.clock.now_ms() - EPOCH_MS) * 1000
-            first = max(now_us, self._last_us + 1, 1)
+            first = max(self._now_us(), self._last_us + 1, 1)
             self._last_us = first + count - 1
         return first << _TAG_BITS | self._tag
+
+    def _now_us(self) -> int:
+        return (self._session.clock.now_ms() - EPOCH_MS) * 1000
 
     def _at(self, call: Call, bucket: int, position: int) -> list[Row]:
         return self._session.rows(call, _READ_AT, self._name, bucket, position)

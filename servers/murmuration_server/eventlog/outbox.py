@@ -57,6 +57,14 @@ class OutboxSource(Protocol):
         """
         ...
 
+    def outbox_now(self, call: Call) -> int:
+        """The position of a row that is written now. Of use only where `outbox_reread` is not 0."""
+        ...
+
+    def outbox_written_ms(self, call: Call, position: int) -> int:
+        """When a row of that position was written. Of use only where `outbox_reread` is not 0."""
+        ...
+
     def append_outbox(self, call: Call, bucket: int, rows: Sequence[OutboxRow]) -> None: ...
 
     def read_outbox(self, call: Call, bucket: int, after: int, limit: int) -> list[tuple[int, OutboxRow]]:
@@ -112,7 +120,9 @@ class BucketRule:
         try:
             position = self._log.relay_position(call, name) if self._log is not None else None
         except MurmurationError:
-            # The relay cannot tell the log that it closes anything either.
+            # A caller without time is not acked for not having looked. Else the log is away, and the relay cannot tell
+            # it that it closes anything either.
+            call.remaining()
             position = None
         if position is not None:
             self._open_from[name] = position.open_from

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -29,13 +29,31 @@ class Record:
     value: bytes
 
 
+_NO_BUCKET = -1
+
+
 @dataclass(frozen=True, slots=True)
 class RelayPosition:
-    """How far an outbox has been published: buckets below `open_from` wholly, and of the open ones up to a position."""
+    """How far an outbox has been published: buckets below `open_from` wholly, and of the open ones up to a position.
+
+    `looked`: of a source whose rows may turn up below what was read: at which position one written then would have
+    stood, when the relay last began to look for such. What was acked before is published, or stands above the tails.
+    0: not known.
+    """
 
     source: str
     open_from: int
     tails: tuple[tuple[int, int], ...] = ()
+    looked: int = 0
+
+    def packed(self) -> list[tuple[int, int]]:
+        """The tails, and `looked` as if it were one: releases that do not know of it take it for an empty bucket's."""
+        return [(_NO_BUCKET, self.looked), *self.tails] if self.looked else list(self.tails)
+
+    @classmethod
+    def unpacked(cls, source: str, open_from: int, packed: Iterable[tuple[int, int]]) -> RelayPosition:
+        tails = dict(packed)
+        return cls(source, open_from, looked=tails.pop(_NO_BUCKET, 0), tails=tuple(tails.items()))
 
 
 @dataclass(frozen=True, slots=True)

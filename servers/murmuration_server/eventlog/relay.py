@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from murmuration_server.eventlog.outbox import BucketRule, OutboxRow, OutboxSource
 from murmuration_server.eventlog.port import EventLog, NewRecord, RelayPosition
 from murmuration_server.platform.call import Call
@@ -25,10 +27,13 @@ class Relay:
         self._position: RelayPosition | None = None
         self._published: dict[int, set[int]] = {}
         self._looked_at_all: float | None = None
+        self._swept: dict[tuple[int, bool], int] = {}
+        """How far the last sweep of a bucket has come, and the look after it (True): steps may end in between."""
 
     def run_once(self, call: Call) -> bool:
         position = self._position or self._resume(call)
         looks_at_all = self._looks_at_all(call)
+        looked = self._source.outbox_now(call) if looks_at_all and self._source.outbox_reread else 0
         # The clock before the buckets: what is passed over as empty was seen empty after its time had come.
         due = self._rule.last_due()
         since = position.open_from if looks_at_all else max(position.open_from, self._rule.first_in_use())
@@ -44,7 +49,7 @@ class Relay:
                 busy = busy or len(found) == ROWS_A_STEP
             bucket = self._source.next_outbox_bucket(call, bucket + 1)
         if looks_at_all:
-            position = self._look_back(call, position)
+            position = self._note_look(call, self._look_back(call, position), looked)
             if busy:
                 # What waits in older buckets goes on at once.
                 self._looked_at_all = None
@@ -72,6 +77,18 @@ class Relay:
                 position = self._publish(call, position, bucket, rows, dict(position.tails))
         return position
 
+    def _note_look(self, call: Call, position: RelayPosition, looked: int) -> RelayPosition:
+        """Says so on the log for as long as rows may still turn up below the tails."""
+        reread = self._source.outbox_reread
+        if not reread:
+            return position
+        may_come = bool(position.tails) and position.looked < reread + max(tail for _, tail in position.tails)
+        position = replace(position, looked=max(position.looked, looked))
+        if may_come:
+            self._store(call, position)
+        self._position = position
+        return position
+
     def _resume(self, call: Call) -> RelayPosition:
         stored = self._log.relay_position(call, self._source.outbox_name)
         self._position = stored or RelayPosition(self._source.outbox_name, 0)
@@ -83,12 +100,14 @@ class Relay:
         position = self._look_once_more(call, position)
         bucket = self._source.next_outbox_bucket(call, position.open_from)
         while bucket is not None and bucket <= due:
-            after = 0
+            after = self._swept.get((bucket, False), 0)
             while found := self._source.read_outbox(call, bucket, after, ROWS_A_STEP):
                 after = found[-1][0]
                 position = self._publish(call, position, bucket, [row for _, row in found], dict(position.tails))
+                self._swept[bucket, False] = after
             tails = ((bucket, after), *(tail for tail in position.tails if tail[0] > bucket))
-            self._store(call, RelayPosition(position.source, bucket + 1, tails))
+            self._store(call, replace(position, open_from=bucket + 1, tails=tails))
+            self._swept.pop((bucket, False), None)
             position = self._look_once_more(call, self._position or position)
             bucket = self._source.next_outbox_bucket(call, position.open_from)
 
@@ -99,14 +118,16 @@ class Relay:
             if bucket >= position.open_from:
                 continue
             if self._source.outbox_reread:
-                after = 0
+                after = self._swept.get((bucket, True), 0)
             tails = dict(position.tails)
             while found := self._source.read_outbox(call, bucket, after, ROWS_A_STEP):
                 after = tails[bucket] = found[-1][0]
                 position = self._publish(call, position, bucket, [row for _, row in found], tails)
+                self._swept[bucket, True] = after
             del tails[bucket]
-            position = RelayPosition(position.source, position.open_from, tuple(sorted(tails.items())))
+            position = replace(position, tails=tuple(sorted(tails.items())))
             self._store(call, position)
+            self._swept.pop((bucket, True), None)
             self._published.pop(bucket, None)
         return position
 
@@ -119,7 +140,7 @@ class Relay:
     ) -> RelayPosition:
         published = self._published.setdefault(bucket, set())
         fresh = [row for row in rows if row.event_id not in published]
-        moved = RelayPosition(position.source, position.open_from, tuple(sorted(tails.items())))
+        moved = replace(position, tails=tuple(sorted(tails.items())))
         if fresh or moved != position:
             records = [NewRecord(row.topic, row.key, row.origin_ms, row.value) for row in fresh]
             self._log.append(call, records, relayed=moved)

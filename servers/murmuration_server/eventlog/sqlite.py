@@ -61,7 +61,7 @@ class SqliteEventLog:
             if relayed is not None:
                 connection.execute(
                     "INSERT OR REPLACE INTO relay_positions VALUES (?, ?, ?)",
-                    (relayed.source, relayed.open_from, json.dumps(relayed.tails)),
+                    (relayed.source, relayed.open_from, json.dumps(relayed.packed())),
                 )
 
         self._db.write(call, work)
@@ -81,9 +81,7 @@ class SqliteEventLog:
                 "SELECT open_from, tails FROM relay_positions WHERE source = ?", (source,)
             ).fetchone()
         )
-        if row is None:
-            return None
-        return RelayPosition(source, row[0], tuple((bucket, after) for bucket, after in json.loads(row[1])))
+        return RelayPosition.unpacked(source, row[0], json.loads(row[1])) if row else None
 
     def backlog(self, call: Call) -> list[Backlog]:  # noqa: ARG002
         def work(connection: sqlite3.Connection) -> list[Backlog]:

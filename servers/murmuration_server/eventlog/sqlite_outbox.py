@@ -44,6 +44,12 @@ class SqliteOutbox:
     def outbox_reread(self) -> int:
         return 0
 
+    def outbox_now(self, call: Call) -> int:  # noqa: ARG002
+        return 0
+
+    def outbox_written_ms(self, call: Call, position: int) -> int:  # noqa: ARG002
+        return 0
+
     def append_outbox(self, call: Call, bucket: int, rows: Sequence[OutboxRow]) -> None:
         self._outbox_db.write(call, lambda connection: insert_outbox(connection, bucket, rows))
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from murmuration_server.eventlog.envelope import LARGE_LANE, SMALL_LANE, TWEETS
-from murmuration_server.eventlog.outbox import OutboxBacklog, OutboxSource
+from murmuration_server.eventlog.outbox import OutboxSource
 from murmuration_server.eventlog.port import Backlog, EventLog, RelayPosition
 from murmuration_server.platform.call import Call
 from murmuration_server.platform.metrics import Metrics
@@ -63,18 +63,30 @@ class Watermark:
     def measure(self, call: Call) -> Delivered:
         """The outbox before the log: what moves from one to the other in between is then seen at least once."""
         now = self._runtime.now_ms()
-        outbox = self._waiting(call, self._posts)
-        rows = outbox.rows + sum(self._waiting(call, source).rows for source in self._others)
+        position = self._position(call, self._posts)
+        outbox = self._posts.outbox_backlog(call, position.open_from, position.tails)
+        rows = outbox.rows + sum(self._waiting(call, source) for source in self._others)
         lanes = self._log.backlog(call)
         delivering = {(PLANNER_GROUP, TWEETS), *((group, lane) for lane, group in DELIVERY_GROUPS.items())}
         waiting = [lane.oldest_origin_ms for lane in lanes if (lane.group, lane.topic) in delivering]
-        until = _oldest([outbox.oldest_origin_ms, *waiting], now)
+        until = _oldest([outbox.oldest_origin_ms, _all_known_until(call, self._posts, position), *waiting], now)
         return Delivered(until, max(0, now - until), rows, tuple(lanes))
 
-    def _waiting(self, call: Call, source: OutboxSource) -> OutboxBacklog:
-        name = source.outbox_name
-        position = self._log.relay_position(call, name) or RelayPosition(name, 0)
-        return source.outbox_backlog(call, position.open_from, position.tails)
+    def _waiting(self, call: Call, source: OutboxSource) -> int:
+        position = self._position(call, source)
+        return source.outbox_backlog(call, position.open_from, position.tails).rows
+
+    def _position(self, call: Call, source: OutboxSource) -> RelayPosition:
+        return self._log.relay_position(call, source.outbox_name) or RelayPosition(source.outbox_name, 0)
+
+
+def _all_known_until(call: Call, source: OutboxSource, position: RelayPosition) -> int | None:
+    """Rows that turn up below the tails are in no backlog: until the relay has looked for them once more, only what was
+    acked before its last look counts. None where there can be no such rows."""
+    if not position.tails or not position.looked:
+        return None
+    settled = max(tail for _, tail in position.tails) + source.outbox_reread
+    return None if position.looked >= settled else source.outbox_written_ms(call, position.looked)
 
 
 def _oldest(origins: Sequence[int | None], now: int) -> int:

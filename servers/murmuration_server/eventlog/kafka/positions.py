@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from murmuration_server.eventlog.kafka.appender import Appender, Sending
 from murmuration_server.eventlog.kafka.clients import Clients, Place
@@ -17,6 +18,8 @@ from murmuration_server.platform.runtime.elastic_pool import waiting
 PAGE = 1000
 ANSWER_SECONDS = 2.0
 AGAIN_SECONDS = 1.0
+ENOUGH_SECONDS = 0.5
+"""Who gives the log less time than this, and gets no answer, has not found out that it does not answer."""
 _PLACE: Place = (RELAY_POSITIONS, 0)
 
 
@@ -39,7 +42,7 @@ class Positions:
 
     def store(self, call: Call, position: RelayPosition) -> None:
         self._topics.ensure(call, [RELAY_POSITIONS])
-        value = json.dumps([position.source, position.open_from, position.tails]).encode()
+        value = json.dumps([position.source, position.open_from, position.packed()]).encode()
         name = self._clients.name(RELAY_POSITIONS)
         self._appender.append(call, [Sending(name, 0, position.source.encode(), value, [])])
 
@@ -53,10 +56,11 @@ class Positions:
                 if self._failures > failures:
                     raise _silent()
                 self._begun += 1
+                given = call.deadline - self._runtime.monotonic()
                 try:
                     self._read(call.within(ANSWER_SECONDS))
                 except BaseException:
-                    self._fail()
+                    self._fail(in_a_hurry=given < ENOUGH_SECONDS)
                     raise
                 self._finished = self._begun
             self._failing = self._probing = False
@@ -72,8 +76,11 @@ class Positions:
                 self._probing = True
             return self._failures
 
-    def _fail(self) -> None:
+    def _fail(self, *, in_a_hurry: bool) -> None:
         with self._state:
+            if in_a_hurry:
+                self._probing = False
+                return
             self._failures, self._failing, self._probing = self._failures + 1, True, False
             self._again_at = self._runtime.monotonic() + AGAIN_SECONDS
 
@@ -86,18 +93,22 @@ class Positions:
         while self._next < end:
             records = self._reader.read(call, {_PLACE: (self._next, end)}, PAGE)[_PLACE]
             for record in records:
-                stored = json.loads(record.value)
-                self._known[stored[0]] = _further(self._known.get(stored[0]), *stored)
+                stored = RelayPosition.unpacked(*json.loads(record.value))
+                self._known[stored.source] = _further(self._known.get(stored.source), stored)
             self._next = records[-1].offset + 1 if len(records) == PAGE else end
 
 
-def _further(known: RelayPosition | None, source: str, open_from: int, tails: list[tuple[int, int]]) -> RelayPosition:
+def _further(known: RelayPosition | None, stored: RelayPosition) -> RelayPosition:
     """What is true after this was stored: a relay that was paused while another went on stores late what was true
     before."""
-    if known is not None and open_from < known.open_from:
-        return known
-    reached = dict(known.tails) if known is not None and open_from == known.open_from else {}
-    return RelayPosition(source, open_from, tuple((bucket, max(at, reached.get(bucket, 0))) for bucket, at in tails))
+    if known is None:
+        return stored
+    looked = max(stored.looked, known.looked)
+    if stored.open_from < known.open_from:
+        return replace(known, looked=looked)
+    reached = dict(known.tails) if stored.open_from == known.open_from else {}
+    tails = tuple((bucket, max(at, reached.get(bucket, 0))) for bucket, at in stored.tails)
+    return replace(stored, tails=tails, looked=looked)
 
 
 def _silent() -> Unavailable:

@@ -1,0 +1,148 @@
+"""Rows of an outbox that turn up below what the relay has read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from murmuration_server.eventlog import relay as relay_module
+from murmuration_server.eventlog.envelope import TWEETS
+from murmuration_server.eventlog.outbox import BucketRule, OutboxRow
+from murmuration_server.eventlog.relay import WHOLE_LOOK_SECONDS, Relay
+from murmuration_server.eventlog.sqlite import SqliteEventLog
+from murmuration_server.platform.call import Call
+from murmuration_server.platform.config import OutboxSettings
+from murmuration_server.platform.errors import DeadlineExceeded
+from murmuration_server.platform.metrics import Metrics
+from murmuration_server.timeline.watermark import PLANNER_GROUP, Watermark
+from tests.support.contract_clock import SetClock
+from tests.support.late_outbox import POSITIONS_A_MS, REREAD_MS, LateOutbox
+
+READ_SECONDS = 0.05
+STEP_SECONDS = 1.0
+
+
+class Bench:
+    def __init__(self, folder: Path) -> None:
+        self.clock, self.metrics = SetClock(), Metrics()
+        self.call = Call.background(self.clock, 100_000)
+        self.log = SqliteEventLog(folder / "log.db", self.clock, 1)
+        self.source = LateOutbox(self.clock)
+        self.rule = BucketRule(self.clock, OutboxSettings())
+        self.watermark = Watermark(self.source, (), self.log, self.clock, self.metrics)
+        self.consumer = self.log.consumer(PLANNER_GROUP, [TWEETS])
+        self.consumer.poll(self.call, 1)
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        self.relay = Relay(self.source, self.log, self.rule, self.metrics)
+
+    def write(self, event_id: int, position: int | None = None) -> int:
+        """Answers its position."""
+        at = self.source.outbox_now(self.call) if position is None else position
+        bucket = self.source.outbox_written_ms(self.call, at) // OutboxSettings().bucket_ms
+        self.source.rows[bucket, at] = OutboxRow(event_id, TWEETS, 1, self.clock.ms, b"%d" % event_id)
+        return at
+
+    def relay_and_deliver(self) -> list[int]:
+        """Answers what has come to the log."""
+        self.relay.run_once(self.call)
+        records = self.consumer.poll(self.call, 100)
+        self.consumer.commit(self.call, records)
+        return [int(record.value) for record in records]
+
+    def until_ms(self) -> int:
+        return self.watermark.measure(self.call).until_ms
+
+    def pass_ms(self, milliseconds: int) -> None:
+        self.clock.pass_time(milliseconds / 1000)
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    made = Bench(tmp_path)
+    yield made
+    made.log.close()
+
+
+def test_what_turns_up_below_the_tail_is_not_taken_for_delivered(bench: Bench) -> None:
+    """Two write; the one whose position comes first is acked last."""
+    first = bench.source.outbox_now(bench.call)
+    bench.write(2, first + 1)
+    assert bench.relay_and_deliver() == [2]
+    bench.pass_ms(10)
+    acked_ms = bench.clock.ms
+    bench.write(1, first)
+    bench.pass_ms(100)
+    assert bench.relay_and_deliver() == [], "it looks back twice a second"
+    assert bench.until_ms() <= acked_ms
+    bench.pass_ms(500)
+    assert bench.relay_and_deliver() == [1]
+    assert bench.until_ms() > acked_ms
+
+
+def test_with_nothing_new_all_counts_as_delivered_soon_and_the_log_is_left_alone(bench: Bench) -> None:
+    bench.write(1)
+    written_ms = bench.clock.ms
+    bench.pass_ms(1)
+    assert bench.relay_and_deliver() == [1]
+    for _ in range(REREAD_MS // 500):
+        bench.pass_ms(500)
+        bench.relay_and_deliver()
+        assert bench.until_ms() >= bench.clock.ms - 1
+    bench.pass_ms(500)
+    bench.relay_and_deliver()
+    position = bench.log.relay_position(bench.call, "late")
+    assert position is not None
+    assert position.looked >= (written_ms + REREAD_MS) * POSITIONS_A_MS
+    bench.pass_ms(30_000)
+    assert bench.until_ms() == bench.clock.ms
+    bench.relay_and_deliver()
+    assert bench.log.relay_position(bench.call, "late") == position
+
+
+def test_after_a_rest_the_watermark_does_not_go_back_far(bench: Bench) -> None:
+    bench.write(1)
+    for _ in range(100):
+        bench.relay_and_deliver()
+        bench.pass_ms(500)
+    bench.write(2)
+    bench.pass_ms(10)
+    assert bench.relay_and_deliver() == [2]
+    assert bench.clock.ms - bench.until_ms() <= WHOLE_LOOK_SECONDS * 1000 + 10
+
+
+def test_a_relay_that_is_paused_moves_nothing_on(bench: Bench) -> None:
+    at = bench.write(1)
+    bench.pass_ms(1)
+    bench.relay_and_deliver()
+    looked_ms = bench.clock.ms
+    bench.pass_ms(20_000)
+    bench.write(2, at - 5)
+    assert bench.until_ms() <= looked_ms
+
+
+def test_a_bucket_whose_sweep_takes_longer_than_a_step_is_closed(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both its last sweep and the look after it."""
+    monkeypatch.setattr(relay_module, "ROWS_A_STEP", 1)
+    bench.source._before_read = lambda: bench.clock.pass_time(READ_SECONDS)
+    rows = 3 * int(STEP_SECONDS / READ_SECONDS)
+    first = bench.rule.present() * OutboxSettings().bucket_ms * POSITIONS_A_MS
+    for number in range(rows):
+        bench.write(number + 1, first + number * 250 * POSITIONS_A_MS)
+    bench.clock.pass_time(200)
+    ran_out = 0
+    for _ in range(40 * rows):
+        try:
+            bench.relay.run_once(Call.background(bench.clock, STEP_SECONDS))
+        except DeadlineExceeded:
+            ran_out += 1
+        position = bench.log.relay_position(bench.call, "late")
+        if position and position.open_from > max(bucket for bucket, _ in bench.source.rows) and not position.tails:
+            break
+    else:
+        pytest.fail(f"{ran_out} steps ran out of time, and it is still open: {position}")
+    assert ran_out
+    assert not bench.relay._swept
