@@ -10,7 +10,7 @@ import pytest
 from benchmarks.registry import STACK
 from tests.benchmarks.test_running import run
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.stack, pytest.mark.long, pytest.mark.timeout(1200)]
 SECONDS = 1150
 
 
