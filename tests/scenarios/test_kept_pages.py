@@ -194,6 +194,10 @@ def test_pulled_posts_of_others_leave_a_page_as_it_is(kept: Kept) -> None:
 
 
 def test_a_page_says_how_fresh_it_is_when_it_is_served(kept: Kept) -> None:
+    if not kept.alone:
+        # Until the relay has looked for rows that come late, delivery is known up to its last look.
+        kept.world.pass_time(3)
+        kept.world.system.run_until_idle()
     kept.world.system.step("watermark")
     kept.world.system.refresh_view()
     first = kept.read().state

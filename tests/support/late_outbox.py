@@ -25,8 +25,8 @@ class LateOutbox:
     def outbox_now(self, call: Call) -> int:
         return self._clock.ms * POSITIONS_A_MS
 
-    def outbox_written_ms(self, call: Call, position: int) -> int:
-        return position // POSITIONS_A_MS
+    def outbox_age_ms(self, call: Call, position: int) -> int:
+        return self._clock.ms - position // POSITIONS_A_MS
 
     def append_outbox(self, call: Call, bucket: int, rows: Sequence[OutboxRow]) -> None:
         for row in rows:

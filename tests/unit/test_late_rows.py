@@ -42,7 +42,7 @@ class Bench:
     def write(self, event_id: int, position: int | None = None) -> int:
         """Answers its position."""
         at = self.source.outbox_now(self.call) if position is None else position
-        bucket = self.source.outbox_written_ms(self.call, at) // OutboxSettings().bucket_ms
+        bucket = at // POSITIONS_A_MS // OutboxSettings().bucket_ms
         self.source.rows[bucket, at] = OutboxRow(event_id, TWEETS, 1, self.clock.ms, b"%d" % event_id)
         return at
 

@@ -89,8 +89,8 @@ class CqlOutbox:
     def outbox_now(self, call: Call) -> int:  # noqa: ARG002
         return self._now_us() << _TAG_BITS
 
-    def outbox_written_ms(self, call: Call, position: int) -> int:  # noqa: ARG002
-        return EPOCH_MS + (position >> _TAG_BITS) // 1000
+    def outbox_age_ms(self, call: Call, position: int) -> int:  # noqa: ARG002
+        return max(0, self._now_us() - (position >> _TAG_BITS)) // 1000
 
     def append_outbox(self, call: Call, bucket: int, rows: Sequence[OutboxRow]) -> None:
         self._session.write_together(call, self._outbox_requests(call, bucket, rows))

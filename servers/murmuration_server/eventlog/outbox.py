@@ -61,8 +61,8 @@ class OutboxSource(Protocol):
         """The position of a row that is written now. Of use only where `outbox_reread` is not 0."""
         ...
 
-    def outbox_written_ms(self, call: Call, position: int) -> int:
-        """When a row of that position was written. Of use only where `outbox_reread` is not 0."""
+    def outbox_age_ms(self, call: Call, position: int) -> int:
+        """How long ago a row of that position was written. Of use only where `outbox_reread` is not 0."""
         ...
 
     def append_outbox(self, call: Call, bucket: int, rows: Sequence[OutboxRow]) -> None: ...

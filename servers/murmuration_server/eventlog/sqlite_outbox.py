@@ -47,7 +47,7 @@ class SqliteOutbox:
     def outbox_now(self, call: Call) -> int:  # noqa: ARG002
         return 0
 
-    def outbox_written_ms(self, call: Call, position: int) -> int:  # noqa: ARG002
+    def outbox_age_ms(self, call: Call, position: int) -> int:  # noqa: ARG002
         return 0
 
     def append_outbox(self, call: Call, bucket: int, rows: Sequence[OutboxRow]) -> None:

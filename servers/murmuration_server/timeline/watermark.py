@@ -69,7 +69,7 @@ class Watermark:
         lanes = self._log.backlog(call)
         delivering = {(PLANNER_GROUP, TWEETS), *((group, lane) for lane, group in DELIVERY_GROUPS.items())}
         waiting = [lane.oldest_origin_ms for lane in lanes if (lane.group, lane.topic) in delivering]
-        until = _oldest([outbox.oldest_origin_ms, _all_known_until(call, self._posts, position), *waiting], now)
+        until = _oldest([outbox.oldest_origin_ms, _all_known_until(call, self._posts, position, now), *waiting], now)
         return Delivered(until, max(0, now - until), rows, tuple(lanes))
 
     def _waiting(self, call: Call, source: OutboxSource) -> int:
@@ -80,13 +80,14 @@ class Watermark:
         return self._log.relay_position(call, source.outbox_name) or RelayPosition(source.outbox_name, 0)
 
 
-def _all_known_until(call: Call, source: OutboxSource, position: RelayPosition) -> int | None:
+def _all_known_until(call: Call, source: OutboxSource, position: RelayPosition, now: int) -> int | None:
     """Rows that turn up below the tails are in no backlog: until the relay has looked for them once more, only what was
     acked before its last look counts. None where there can be no such rows."""
     if not position.tails or not position.looked:
         return None
     settled = max(tail for _, tail in position.tails) + source.outbox_reread
-    return None if position.looked >= settled else source.outbox_written_ms(call, position.looked)
+    # By its age, since the positions' clock is another.
+    return None if position.looked >= settled else now - source.outbox_age_ms(call, position.looked)
 
 
 def _oldest(origins: Sequence[int | None], now: int) -> int:
