@@ -104,16 +104,20 @@ def test_a_version_runs_beside_a_newer_one_that_has_added_steps(settings: CqlSet
 
 
 def test_a_version_that_does_not_know_what_it_must_leaves_the_keyspace_alone(settings: CqlSettings) -> None:
+    def refuses(*olders: Schema) -> None:
+        for older in olders:
+            with pytest.raises(CqlUnusable, match="newer version"):
+                run(settings, older)
+
     run(settings, TWO_STEPS)
     takes_away = Schema("one", [*TWO_STEPS.steps, ["ALTER TABLE first DROP note"]], least=3)
     assert run(settings, takes_away) == [Applied("one", 3)]
     assert run(settings, takes_away) == []
+    refuses(ONE, TWO_STEPS)
     adds_again = replace(takes_away, steps=[*takes_away.steps, ["ALTER TABLE first ADD other text"]])
     assert run(settings, adds_again) == [Applied("one", 4)]
     assert run(settings, takes_away) == []
-    for older in (ONE, TWO_STEPS):
-        with pytest.raises(CqlUnusable, match="newer version"):
-            run(settings, older)
+    refuses(ONE, TWO_STEPS)
 
 
 def test_waiting_for_a_database_that_never_comes_ends() -> None:
