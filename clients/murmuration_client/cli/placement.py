@@ -72,7 +72,8 @@ def ring(
     if not (add or remove):
         raise typer.BadParameter("name a node with --add or --remove")
     if not dry_run:
-        session.output.note(f"murmur: {HOW_NODES_CHANGE}")
+        for line in f"murmur: {HOW_NODES_CHANGE}".splitlines():
+            session.output.note(line)
         raise typer.Exit(USAGE)
     user_ids = [session.user_id(name) for name in user or ()]
     found = session.client().admin.preview_ring(add or (), remove or (), user_ids=user_ids)

@@ -13,6 +13,7 @@ from murmuration_server.platform.config import ConfigError, Settings, load
 
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="A TOML file; see docs/configuration.md.")]
 DataOption = Annotated[Path | None, typer.Option("--data", help="The data folder. Default: ./murmuration-data.")]
+DRIVER_LOGGERS = ("cassandra.cluster", "cassandra.connection", "cassandra.pool")
 MISSING = "it needs more than was installed ({}): pip install 'murmuration[distributed]'."
 """Of a module's name: why a command of the distributed engine does not run."""
 
@@ -30,12 +31,20 @@ def log_to_stderr(settings: Settings, role: str) -> None:
     logging.basicConfig(
         level=settings.log_level.upper(), format=f"%(asctime)s {role} %(levelname)s %(name)s: %(message)s"
     )
+    for name in DRIVER_LOGGERS:
+        logging.getLogger(name).addFilter(_without_trace)
     if settings.server.auth == "trusted-metadata":
         logging.getLogger(__name__).warning(
             "server.auth is trusted-metadata: whoever reaches %s:%d acts as whoever he says he is.",
             settings.server.host,
             settings.server.port,
         )
+
+
+def _without_trace(record: logging.LogRecord) -> bool:
+    """The database's driver adds a trace to each node that does not answer, each time."""
+    record.exc_info = record.exc_text = None
+    return True
 
 
 def fail(message: str) -> NoReturn:

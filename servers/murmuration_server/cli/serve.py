@@ -38,7 +38,7 @@ def serve(
     """Runs one role of the system over CQL, Kafka and Memcached; run as many of each role as you need, anywhere.
 
     `gateway` is for callers: it hands their calls on. `users`, `graph`, `tweets`, `timeline` and `admin` each serve a
-    part of the API, and find each other by [peers] in the settings. `relay` brings what was written to the log;
+    part of the API, and find each other by `peers` in the settings. `relay` brings what was written to the log;
     `fanout` brings posts into homes. `all` is everything in one process. Run `murmurd migrate` first. On SIGTERM it
     stops taking calls, answers those under way and ends.
 
