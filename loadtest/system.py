@@ -17,6 +17,7 @@ from typing import Any
 
 READY_SECONDS = 30.0
 STOP_SECONDS = 25.0
+REMOVE_SECONDS = 10.0
 POLL_SECONDS = 0.01
 SCRAPE_SECONDS = 2.0
 LINES_SHOWN = 20
@@ -112,7 +113,7 @@ class System:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        _remove(self.folder)
 
     def _new_events(self) -> list[dict[str, Any]]:
         with self._events.open("rb") as file:
@@ -121,6 +122,16 @@ class System:
         whole = data[: data.rfind(b"\n") + 1]
         self._read += len(whole)
         return [json.loads(line) for line in whole.splitlines()]
+
+
+def _remove(folder: Path) -> None:
+    """A process whose parent was killed ends a moment later, and may make a file until then."""
+    deadline = time.monotonic() + REMOVE_SECONDS
+    while True:
+        shutil.rmtree(folder, ignore_errors=True)
+        if not folder.exists() or time.monotonic() > deadline:
+            return
+        time.sleep(POLL_SECONDS)
 
 
 def delivered_rows(metrics_port: int) -> int:
