@@ -65,7 +65,7 @@ def test_who_is_active_is_asked_about_again_when_he_may_be_so_no_more() -> None:
 
 def test_of_very_many_active_ones_the_last_are_remembered() -> None:
     asked = Asked(dict.fromkeys([1, 2, 3], NOW_MS))
-    readers = ActiveReaders(asked, SETTINGS, kept=2)
+    readers = ActiveReaders(asked, SETTINGS, remembered=2)
     assert list(readers.among(at(NOW_MS), [1, 2, 3])) == [1, 2, 3], "also those for whom there is no room"
     asked.about.clear()
     assert list(readers.among(at(NOW_MS), [2, 3])) == [2, 3]

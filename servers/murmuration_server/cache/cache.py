@@ -14,7 +14,6 @@ They cost neither a look-up nor a decoding. What this process itself changes it 
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple, TypeGuard
 
@@ -28,6 +27,7 @@ from murmuration_server.platform.call import Call
 from murmuration_server.platform.errors import MurmurationError
 from murmuration_server.platform.ingredients import Ingredients
 from murmuration_server.platform.metrics import Metrics
+from murmuration_server.platform.newest import Newest
 from murmuration_server.platform.runtime import Event, Runtime
 from murmuration_server.platform.runtime.elastic_pool import waiting
 
@@ -72,7 +72,7 @@ class Cache:
         """Of this process; all there are, with `local`."""
         self._lock = runtime.lock()
         self._flights: dict[CacheKey, _Flight] = {}
-        self._parsed: OrderedDict[CacheKey, tuple[bytes, Any]] = OrderedDict()
+        self._parsed: Newest[CacheKey, tuple[bytes, Any]] = Newest(PARSED_KEPT)
         self._local: dict[str, LocalValues] = {}
         self._counters: dict[tuple[str, str], Counter] = {}
 
@@ -284,10 +284,7 @@ class Cache:
             return kept[1]
         parsed = entry.kind.decode(value[1 + _TAG_BYTES :])
         with self._lock:
-            self._parsed[key] = (tag, parsed)
-            self._parsed.move_to_end(key)
-            if len(self._parsed) > PARSED_KEPT:
-                self._parsed.popitem(last=False)
+            self._parsed.put(key, (tag, parsed))
         return parsed
 
     def _sealed(self, payload: bytes) -> bytes:

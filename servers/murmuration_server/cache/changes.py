@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterable
 
+from murmuration_server.platform.newest import Newest
 from murmuration_server.platform.runtime import Runtime
 
 REMEMBERED = 20_000
@@ -17,8 +17,7 @@ class Changes:
 
     def __init__(self, runtime: Runtime, remembered: int = REMEMBERED) -> None:
         self._lock = runtime.lock()
-        self._remembered = remembered
-        self._last: OrderedDict[tuple[str, int], int] = OrderedDict()
+        self._last: Newest[tuple[str, int], int] = Newest(remembered)
         self._count = 0
         self._forgotten = 0
 
@@ -28,10 +27,8 @@ class Changes:
 
     def note(self, kind: str, id_: int) -> None:
         with self._lock:
-            self._last[kind, id_] = self._count = self._count + 1
-            self._last.move_to_end((kind, id_))
-            if len(self._last) > self._remembered:
-                _, self._forgotten = self._last.popitem(last=False)
+            self._count += 1
+            self._forgotten = self._last.put((kind, id_), self._count) or self._forgotten
 
     def note_all(self) -> None:
         with self._lock:

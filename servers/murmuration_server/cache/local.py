@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterable
 from typing import Any
 
+from murmuration_server.platform.newest import Newest
 from murmuration_server.platform.runtime import Runtime
 
 KEPT = 50_000
@@ -16,9 +16,9 @@ class LocalValues:
     """Values of one kind, each for `seconds`. What this process changes is dropped at once."""
 
     def __init__(self, runtime: Runtime, seconds: float, kept: int = KEPT) -> None:
-        self._runtime, self._seconds, self._kept = runtime, seconds, kept
+        self._runtime, self._seconds = runtime, seconds
         self._lock = runtime.lock()
-        self._values: OrderedDict[int, tuple[float, Any]] = OrderedDict()
+        self._values: Newest[int, tuple[float, Any]] = Newest(kept)
         self._changes = 0
 
     def split(self, ids: Iterable[int], found: dict[int, Any]) -> list[int]:
@@ -42,10 +42,7 @@ class LocalValues:
         with self._lock:
             if changes == self._changes:
                 for id_, value in values.items():
-                    self._values[id_] = until, value
-                    self._values.move_to_end(id_)
-                while len(self._values) > self._kept:
-                    self._values.popitem(last=False)
+                    self._values.put(id_, (until, value))
 
     def drop(self, id_: int) -> None:
         """After the cache was changed."""

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import struct
 from bisect import bisect_left
-from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from murmuration_server.cache.cache import Cache
 from murmuration_server.cache.entries import Entry, Kind
@@ -19,11 +18,12 @@ from murmuration_server.eventlog.outbox import BucketRule
 from murmuration_server.platform.call import Call
 from murmuration_server.platform.config import TimelineSettings
 from murmuration_server.platform.ids import IdGenerator, floor_id, time_ms
+from murmuration_server.platform.newest import Newest
 from murmuration_server.timeline.events import rebuild_requested
 from murmuration_server.timeline.store import INCOMPLETE, HomeState, HomeStateStore
 
 CACHED_SECONDS = 3600.0
-KEPT = 100_000
+REMEMBERED = 100_000
 """Active readers older than the horizon whom a lane of fan-out remembers, in some 18 MB."""
 _LAYOUT = struct.Struct("<qqq")
 
@@ -33,18 +33,18 @@ class ActiveReaders:
     thread.
 
     `active_at_ms` is asked only about those for whom it matters, and about those whom it finds active not again until
-    they may be so no more: it never goes back, and most deliveries are to the same readers. `kept`: how many of these
-    are remembered; the oldest go first.
+    they may be so no more: it never goes back, and most deliveries are to the same readers. `remembered`: of how many
+    readers it is known.
     """
 
     def __init__(
         self,
         active_at_ms: Callable[[Call, Sequence[int]], Mapping[int, int]],
         settings: TimelineSettings,
-        kept: int = KEPT,
+        remembered: int = REMEMBERED,
     ) -> None:
-        self._active_at_ms, self._horizon_ms, self._kept = active_at_ms, settings.activity_horizon_ms, kept
-        self._last_seen: OrderedDict[int, int] = OrderedDict()
+        self._active_at_ms, self._horizon_ms = active_at_ms, settings.activity_horizon_ms
+        self._last_seen: Newest[int, int] = Newest(remembered)
 
     def among(self, call: Call, user_ids: Sequence[int]) -> Sequence[int]:
         """`user_ids`: in order."""
@@ -57,15 +57,10 @@ class ActiveReaders:
         unknown = [id_ for id_ in older if known.get(id_, 0) <= since_ms]
         found = self._active_at_ms(call, unknown) if unknown else {}
         skipped = {id_ for id_ in unknown if found.get(id_, 0) <= since_ms}
-        self._remember((id_, found[id_]) for id_ in unknown if id_ not in skipped)
+        for id_ in unknown:
+            if id_ not in skipped:
+                self._last_seen.put(id_, found[id_])
         return [id_ for id_ in older if id_ not in skipped] + list(user_ids[created_since:])
-
-    def _remember(self, found: Iterable[tuple[int, int]]) -> None:
-        for id_, seen_ms in found:
-            self._last_seen[id_] = seen_ms
-            self._last_seen.move_to_end(id_)
-        while len(self._last_seen) > self._kept:
-            self._last_seen.popitem(last=False)
 
 
 class Activity:
