@@ -136,7 +136,12 @@ def _remove(folder: Path) -> None:
 
 def delivered_rows(metrics_port: int) -> int:
     """Rows that a worker process here has written into homes, by its own count. Raises OSError where none answers."""
+    return int(metric_sum(metrics_port, DELIVERIES))
+
+
+def metric_sum(metrics_port: int, name: str) -> float:
+    """Of all labels that a process here has for it. Raises OSError where none answers."""
     url = f"http://127.0.0.1:{metrics_port}/metrics"
     with urllib.request.urlopen(url, timeout=SCRAPE_SECONDS) as answer:
         lines = answer.read().decode().splitlines()
-    return int(sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(DELIVERIES + "{")))
+    return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(name + "{"))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -23,3 +25,14 @@ def test_every_row_from_end_to_end(tmp_path: Path) -> None:
     assert [row["name"] for row in rows] == STACK.names
     assert all(row["value"] > 0 and row["series"] for row in rows)
     assert {"cassandra", "kafka", "pymemcache"} <= rows[0]["machine"].keys()
+
+
+def test_what_a_deployment_takes_at_rest() -> None:
+    command = [sys.executable, "-m", "benchmarks.at_rest", "--quick", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["cores without roles"].keys() == {"cassandra", "kafka"}
+    assert found["cores"].keys() > {"cassandra", "kafka", "relay-0", "gateway-0"}
+    assert found["cql calls"]["relay-0"] > 0
+    assert found["cql calls"]["gateway-0"] == 0
