@@ -149,6 +149,36 @@ def test_nodes_that_fail_together_cost_one_wait() -> None:
     run(1, main, names)
 
 
+def test_of_nodes_that_are_out_the_last_to_fail_is_waited_for() -> None:
+    """One failed long ago, the other just now."""
+    names = ["a:1", "b:1"]
+
+    def main(bench: NodesBench) -> None:
+        writer = bench.process()
+        writer.keep()
+        owners = {name: next(n for n in range(1000) if _owner(writer, bench, n) == name) for name in names}
+        for first, second in (names, names[::-1]):
+            keys = [CacheKey(owners[name], f"head:{owners[name]}") for name in (first, second)]
+            writer.way(first).cut = True
+            writer.store.prepend_many(bench.call(), {keys[0]: b"new"})
+            bench.runtime.sleep(LEASE_SECONDS)
+            writer.way(second).cut = True
+            began = bench.runtime.monotonic()
+            writer.store.prepend_many(bench.call(), dict.fromkeys(keys, b"new"))
+            assert bench.runtime.monotonic() - began >= LEASE_SECONDS
+            for name in names:
+                writer.way(name).cut = False
+                writer.keep_until_in(name)
+
+    run(1, main, names)
+
+
+def _owner(process: Process, bench: NodesBench, ring_id: int) -> str:
+    located = process.store.locate(bench.call(), ring_id)
+    assert located is not None
+    return located.node
+
+
 def test_c_a_lease_counts_from_before_the_asking() -> None:
     """The answer says that the node is in, and is long on its way."""
 

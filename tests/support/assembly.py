@@ -159,17 +159,18 @@ class Assembly:
 
     def run_until_idle(self) -> None:
         """Runs all steps of the worker until none has anything to do."""
+        failed: MurmurationError | None = None
         for _ in range(MOST_PASSES):
-            busy = [self._run(step) for _, step in self._steps]
+            busy = []
+            for _, step in self._steps:
+                try:
+                    busy.append(step.run_once(self.call()))
+                except self.engine.transient as error:
+                    failed = error
+                    busy.append(True)
             if not any(busy) and not self.engine.waits(self.call(), self.log):
                 return
-        raise AssertionError("The workers never came to an end.")
-
-    def _run(self, step: Step) -> bool:
-        try:
-            return step.run_once(self.call())
-        except self.engine.passing:
-            return True
+        raise AssertionError("The workers never came to an end.") from failed
 
     def refresh_view(self) -> None:
         self.step("pull-view")

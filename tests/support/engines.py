@@ -29,7 +29,7 @@ class Engine(Protocol):
     """Data that outlive the processes which are opened on them. `settings`: sections that the engine needs."""
 
     settings: dict[str, Any]
-    passing: tuple[type[MurmurationError], ...]
+    transient: tuple[type[MurmurationError], ...]
     """What a step may fail with though all is well: a worker runs it again."""
 
     def open_worker(self, settings: Settings, runtime: SetClock) -> WorkingPorts: ...
@@ -56,7 +56,7 @@ class Engine(Protocol):
 class FileEngine:
     """As `murmurd up`."""
 
-    passing = ()
+    transient = ()
 
     def __init__(self, folder: Path) -> None:
         self.settings: dict[str, Any] = {"data": folder}
@@ -124,7 +124,7 @@ class StackEngine:
     names, and so has the cache, by its generations. `cached`: whether there are cache nodes."""
 
     # Topics have just been made, and a broker may not know yet that it leads a partition.
-    passing = (Unavailable,)
+    transient = (Unavailable,)
 
     def __init__(self, *, cached: bool = True) -> None:
         from murmuration_server.roles.cql import SCHEMAS

@@ -18,8 +18,8 @@ class LateOutbox:
     outbox_name = "late"
     outbox_reread = REREAD_MS * POSITIONS_A_MS
 
-    def __init__(self, clock: SetClock, before_read: Callable[[], None] = lambda: None) -> None:
-        self._clock, self._before_read = clock, before_read
+    def __init__(self, clock: SetClock, after_read: Callable[[], None] = lambda: None) -> None:
+        self._clock, self.after_read = clock, after_read
         self.rows: dict[tuple[int, int], OutboxRow] = {}
 
     def outbox_now(self, call: Call) -> int:
@@ -34,8 +34,8 @@ class LateOutbox:
 
     def read_outbox(self, call: Call, bucket: int, after: int, limit: int) -> list[tuple[int, OutboxRow]]:
         call.remaining()
-        self._before_read()
         found = sorted((at, row) for (of, at), row in self.rows.items() if of == bucket and at > after)
+        self.after_read()
         return found[:limit]
 
     def next_outbox_bucket(self, call: Call, from_bucket: int) -> int | None:

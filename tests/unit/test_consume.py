@@ -264,6 +264,16 @@ def test_what_does_not_fit_into_a_step_is_handled_in_several(slow: Bench) -> Non
     assert slow.handler.batches == [7] * 8 + [4]
 
 
+def test_what_fails_for_another_reason_is_tried_again_whole(log: SqliteEventLog, call: Call) -> None:
+    faults = [Unavailable("the database"), None]
+    bench = Bench(log, Handler(lambda user_id: faults.pop(0) if faults else None))
+    send(log, call, *range(1, 11))
+    with pytest.raises(Unavailable):
+        bench.step.run_once(call)
+    bench.run(call)
+    assert bench.handler.batches == [10, 10]
+
+
 def test_one_event_that_takes_almost_all_of_a_step_stops_nobody(slow: Bench) -> None:
     send(slow.log, Call.background(SetClock(), 600), 1, 2, 3)
     for _ in range(10):

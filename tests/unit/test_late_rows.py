@@ -114,6 +114,26 @@ def test_after_a_rest_the_watermark_does_not_go_back_far(bench: Bench) -> None:
     assert bench.clock.ms - bench.until_ms() <= WHOLE_LOOK_SECONDS * 1000 + 10
 
 
+def test_what_turns_up_behind_a_look_that_is_under_way_waits_for_the_next(bench: Bench) -> None:
+    """A look counts from its beginning."""
+    first = bench.source.outbox_now(bench.call)
+    bench.write(2, first + 1)
+    reads = [0]
+
+    def acked_behind_it() -> None:
+        reads[0] += 1
+        # The first read is that of new rows, the second the look back.
+        if reads[0] == 2:
+            bench.pass_ms(10)
+            bench.write(1, first)
+            bench.pass_ms(10)
+
+    bench.source.after_read = acked_behind_it
+    assert bench.relay_and_deliver() == [2]
+    acked_ms = max(row.origin_ms for row in bench.source.rows.values())
+    assert bench.until_ms() <= acked_ms < bench.clock.ms
+
+
 def test_a_relay_that_is_paused_moves_nothing_on(bench: Bench) -> None:
     at = bench.write(1)
     bench.pass_ms(1)
@@ -127,7 +147,7 @@ def test_a_relay_that_is_paused_moves_nothing_on(bench: Bench) -> None:
 def test_a_bucket_whose_sweep_takes_longer_than_a_step_is_closed(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both its last sweep and the look after it."""
     monkeypatch.setattr(relay_module, "ROWS_A_STEP", 1)
-    bench.source._before_read = lambda: bench.clock.pass_time(READ_SECONDS)
+    bench.source.after_read = lambda: bench.clock.pass_time(READ_SECONDS)
     rows = 3 * int(STEP_SECONDS / READ_SECONDS)
     first = bench.rule.present() * OutboxSettings().bucket_ms * POSITIONS_A_MS
     for number in range(rows):

@@ -21,8 +21,6 @@ log = logging.getLogger(__name__)
 
 TRANSIENT = frozenset({"UNAVAILABLE", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "CANCELLED"})
 """INTERNAL and the like are poison: the same record would fail for ever."""
-
-
 LITTLE_OF_A_STEP = 0.25
 """Of its time: twice as many records take half of it."""
 
@@ -49,8 +47,8 @@ class Handler(Protocol):
 
 class ConsumeStep:
     """Commits a batch when all of it is handled. After one that ran out of time it takes half as many records, fairly
-    from all partitions, and more again when they need little of it: what is handled is always committed in the end,
-    however slow everything is."""
+    from all partitions, and more again when they need little of it: so all is done in the end, as
+    long as one record fits into a step."""
 
     def __init__(
         self,
@@ -83,8 +81,8 @@ class ConsumeStep:
             self._one_by_one(call, records)
             return True
         self._log.append(call, out, consumed=(self._group, records))
-        spent = (call.runtime.monotonic() - began) / (call.deadline - began)
-        if self._at_once is not None and spent < LITTLE_OF_A_STEP:
+        spent, given = call.runtime.monotonic() - began, call.deadline - began
+        if self._at_once is not None and spent < LITTLE_OF_A_STEP * given:
             self._at_once = 2 * self._at_once if len(records) < len(polled) else None
         return True
 

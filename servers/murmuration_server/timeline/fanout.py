@@ -96,7 +96,7 @@ class Delivery:
     def _deliver(self, call: Call, job: _Job, followers: Sequence[int], exhausted: bool, rows: list[Row]) -> list[Row]:
         """Adds the rows of a job's first page to those that wait to be written; where there are many, or more pages,
         writes them, with the point at which the job goes on. A step that ends in between begins again at that point;
-        of jobs whose rows were all among those it writes them again. A point for each of these would cost more."""
+        jobs whose rows were all among those it writes again: a point for each of them would be another write."""
         rows += [(follower, job.post) for follower in followers]
         if exhausted and len(rows) < FLUSH_ROWS:
             return rows
