@@ -349,6 +349,15 @@ def test_late_or_not_what_the_reader_has_done_himself_is_seen_at_once(make_world
     assert kept.ids() == [mine]
 
 
+def test_what_others_deleted_is_gone_when_a_kept_page_may_be_late_no_longer(make_world: Callable[..., World]) -> None:
+    late_ms = 2000
+    kept = Kept(make_world(4, timeline={"kept_pages_late_ms": late_ms}))
+    kept.world.delete(kept.shown)
+    # For the system alone: what is cached stays.
+    kept.world.system.runtime.pass_time(late_ms / 1000)
+    assert kept.ids() == []
+
+
 def test_a_page_that_is_read_while_its_reader_writes_is_no_older_than_what_he_wrote(
     make_world: Callable[..., World],
 ) -> None:

@@ -252,6 +252,8 @@ def test_ring_changes_nothing(murmur: Murmur) -> None:
     said = murmur.fails(2, "admin", "ring", "--add", "b:2")
     assert "memcached.nodes" in said
     assert "--dry-run" in said
+    assert "\\n" not in said, "lines, and not their ends as text"
+    assert len(said.splitlines()) == 3
     murmur.fails(2, "admin", "ring", "--dry-run")
     assert not murmur.server.received
 
