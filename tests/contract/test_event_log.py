@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import pytest
@@ -312,6 +313,20 @@ def test_who_looks_on_reads_from_any_offset(store: EventLog, call: Call) -> None
 
 def test_looking_on_of_nothing(store: EventLog, call: Call) -> None:
     assert store.read(call, "topic", {}, 10) == []
+
+
+def test_who_looks_on_finds_from_when_on(store: EventLog, call: Call) -> None:
+    """All that was appended since, and perhaps more."""
+    assert values(store.read(call, "topic", store.offsets_since(call, "topic", 0), 10)) == []
+    one, other = key_pair(store, call)
+    append(store, call, *(new_record("topic", key, b"before") for key in (one, other)))
+    since_ms = time.time_ns() // 1_000_000
+    append(store, call, *(new_record("topic", one, b"%d" % n) for n in range(3)))
+    found = store.read(call, "topic", store.offsets_since(call, "topic", since_ms), 1000)
+    assert values(found, one)[-3:] == [b"0", b"1", b"2"]
+    everything = store.read(call, "topic", store.offsets_since(call, "topic", 0), 1000)
+    assert values(everything, one) == [b"before", b"0", b"1", b"2"]
+    assert values(everything, other) == [b"before"]
 
 
 def test_looking_on_commits_nothing(store: EventLog, call: Call) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -471,3 +472,16 @@ def test_writers_do_not_all_wait_for_a_broker_that_is_silent(own_broker: Kafka, 
             log.read(brief(call), "topic", {}, 1)
     own_broker.resume()
     assert answered(call, lambda: log.relay_position(call, "source")) == position
+
+
+def test_what_came_before_a_time_need_not_be_read(opened: Opened, call: Call) -> None:
+    log = opened()
+    records = [new_record("topic", key) for key in range(KEYS)]
+    log.append(call, records)
+    before_ms = time.time_ns() // 1_000_000
+    while (since_ms := time.time_ns() // 1_000_000) == before_ms:
+        pass
+    assert log.read(call, "topic", log.offsets_since(call, "topic", since_ms), 100) == []
+    log.append(call, records[:1])
+    [found] = log.read(call, "topic", log.offsets_since(call, "topic", since_ms), 100)
+    assert found.key == records[0].key

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from murmuration_server.eventlog.cql_outbox import LATE_SECONDS
+from murmuration_server.eventlog.envelope import USERS, open_envelope
+from murmuration_server.eventlog.kafka.log import KafkaEventLog
 from murmuration_server.eventlog.outbox import BucketRule
 from murmuration_server.eventlog.relay import Relay
 from murmuration_server.eventlog.sqlite import SqliteEventLog
@@ -24,7 +28,9 @@ from murmuration_server.timeline.stores.cql import CqlHomeStateStore
 from murmuration_server.tweets.entries import Counts
 from murmuration_server.tweets.store import ListRange
 from murmuration_server.tweets.stores.cql import CqlTweetStore
+from murmuration_server.users.events import user_created
 from murmuration_server.users.stores.cql import CqlUserStore
+from tests.support.contract_adapters import Place, kafka_settings
 from tests.support.contract_clock import START_MS, SetClock
 from tests.support.factories import follow, outbox_row, post, repost, stored_user
 from tests.support.real_cassandra import cql_settings, empty
@@ -68,6 +74,14 @@ def session() -> CqlSession:
 @pytest.fixture
 def dying(session: CqlSession) -> Any:
     return Dying(session)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
+    """For a log of its own on the broker."""
+    made = Place(tmp_path)
+    yield made
+    made.close()
 
 
 @pytest.fixture
@@ -243,3 +257,44 @@ def test_rows_of_a_process_whose_clock_is_ahead_hide_nobody_elses(session: CqlSe
     finally:
         wrong_session.close()
         log.close()
+
+
+def test_a_relay_that_begins_anew_finds_on_the_log_what_is_published(session: CqlSession, place: Place) -> None:
+    """It publishes once more only what might have turned up late when the one before looked for the last time."""
+    runtime = ThreadRuntime()
+    call, store = Call.background(runtime, 120), CqlUserStore(session)
+    log = KafkaEventLog(kafka_settings(place), runtime)
+    place.keep(log)
+    settings = OutboxSettings(bucket_ms=60_000, resweep_ms=0, margin_ms=0)
+    early = Skewed(runtime, -60_000)  # type: ignore[arg-type]
+    late_ms = LATE_SECONDS * 1000
+    bucket = BucketRule(runtime, settings).present()
+
+    def write(*numbers: int) -> None:
+        for number in numbers:
+            account = stored_user(number)
+            store.append_outbox(call, bucket, [user_created(call, account)])
+
+    def relayed(relay: Relay) -> list[int]:
+        """What has come to the log until now."""
+        relay.run_once(call)
+        found = log.read(call, USERS, {}, 100)
+        return sorted(open_envelope(record.value).user_created.user_id for record in found)
+
+    # By this relay's clock the bucket is open as long as the test needs.
+    first = Relay(store, log, BucketRule(early, settings), Metrics())  # type: ignore[arg-type]
+    write(1, 2)
+    written_ms = runtime.now_ms()
+    assert relayed(first) == [1, 2]
+    while runtime.now_ms() <= written_ms + late_ms:
+        runtime.sleep(0.05)
+    write(3)
+    assert relayed(first) == [1, 2, 3]
+    begun_anew = Relay(store, log, BucketRule(early, settings), Metrics())  # type: ignore[arg-type]
+    assert relayed(begun_anew) == [1, 2, 3, 3]
+    # One that is closed by its clock.
+    closing = Relay(store, log, BucketRule(Skewed(runtime, 120_000), settings), Metrics())  # type: ignore[arg-type]
+    assert relayed(closing) == [1, 2, 3, 3, 3]
+    position = log.relay_position(call, "users")
+    assert position is not None
+    assert (position.open_from > bucket, position.tails) == (True, ())

@@ -66,5 +66,8 @@ class UnrulyLog:
     def read(self, call: Call, topic: str, offsets: Mapping[int, int], limit: int) -> list[Record]:
         return self._log.read(call, topic, offsets, limit)
 
+    def offsets_since(self, call: Call, topic: str, since_ms: int) -> dict[int, int]:
+        return self._log.offsets_since(call, topic, since_ms)
+
     def trim(self, call: Call) -> int:
         return self._log.trim(call)

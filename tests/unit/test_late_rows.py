@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from murmuration_server.eventlog import published as published_module
 from murmuration_server.eventlog import relay as relay_module
-from murmuration_server.eventlog.envelope import TWEETS
+from murmuration_server.eventlog.envelope import TWEETS, envelope, open_envelope
 from murmuration_server.eventlog.outbox import BucketRule, OutboxRow
+from murmuration_server.eventlog.port import NewRecord, Record
+from murmuration_server.eventlog.published import Published
 from murmuration_server.eventlog.relay import WHOLE_LOOK_SECONDS, Relay
 from murmuration_server.eventlog.sqlite import SqliteEventLog
 from murmuration_server.platform.call import Call
@@ -18,10 +22,14 @@ from murmuration_server.platform.errors import DeadlineExceeded
 from murmuration_server.platform.metrics import Metrics
 from murmuration_server.timeline.watermark import PLANNER_GROUP, Watermark
 from tests.support.contract_clock import SetClock
+from tests.support.factories import outbox_row
 from tests.support.late_outbox import POSITIONS_A_MS, REREAD_MS, LateOutbox
 
 READ_SECONDS = 0.05
 STEP_SECONDS = 1.0
+WITHIN_MS = 10_000
+"""A clock begins with a bucket."""
+CLOSED_MS = OutboxSettings().bucket_ms + OutboxSettings().resweep_ms
 
 
 class Bench:
@@ -43,15 +51,26 @@ class Bench:
         """Answers its position."""
         at = self.source.outbox_now(self.call) if position is None else position
         bucket = at // POSITIONS_A_MS // OutboxSettings().bucket_ms
-        self.source.rows[bucket, at] = OutboxRow(event_id, TWEETS, 1, self.clock.ms, b"%d" % event_id)
+        event = envelope(self.call, event_id, self.clock.ms)
+        event.tweet_deleted.tweet_id = event_id
+        self.source.rows[bucket, at] = OutboxRow(event_id, TWEETS, 1, self.clock.ms, event.SerializeToString())
         return at
 
     def relay_and_deliver(self) -> list[int]:
         """Answers what has come to the log."""
         self.relay.run_once(self.call)
+        return self.deliver()
+
+    def deliver(self) -> list[int]:
         records = self.consumer.poll(self.call, 100)
         self.consumer.commit(self.call, records)
-        return [int(record.value) for record in records]
+        return [int(open_envelope(record.value).event_id, 16) for record in records]
+
+    def closed(self) -> bool:
+        """Whether all that was written was swept and looked into for the last time."""
+        position = self.log.relay_position(self.call, "late")
+        assert position is not None
+        return position.open_from > max(bucket for bucket, _ in self.source.rows) and not position.tails
 
     def until_ms(self) -> int:
         return self.watermark.measure(self.call).until_ms
@@ -159,10 +178,107 @@ def test_a_bucket_whose_sweep_takes_longer_than_a_step_is_closed(bench: Bench, m
             bench.relay.run_once(Call.background(bench.clock, STEP_SECONDS))
         except DeadlineExceeded:
             ran_out += 1
-        position = bench.log.relay_position(bench.call, "late")
-        if position and position.open_from > max(bucket for bucket, _ in bench.source.rows) and not position.tails:
+        if bench.closed():
             break
     else:
-        pytest.fail(f"{ran_out} steps ran out of time, and it is still open: {position}")
+        pytest.fail(f"{ran_out} steps ran out of time, and it is still open")
     assert ran_out
     assert not bench.relay._swept
+
+
+def test_the_last_sweep_finds_what_turned_up_deep_below_the_tail(bench: Bench) -> None:
+    bench.pass_ms(WITHIN_MS)
+    at = bench.write(1)
+    assert bench.relay_and_deliver() == [1]
+    bench.write(2, at - 2 * bench.source.outbox_reread)
+    assert bench.relay_and_deliver() == []
+    bench.pass_ms(CLOSED_MS)
+    assert bench.relay_and_deliver() == [2]
+
+
+def test_a_last_sweep_repeats_nothing_that_this_process_has_published(bench: Bench) -> None:
+    at = bench.write(1)
+    bench.write(2, at + 1)
+    assert bench.relay_and_deliver() == [1, 2]
+    bench.pass_ms(CLOSED_MS)
+    assert bench.relay_and_deliver() == []
+    assert bench.closed()
+
+
+@pytest.fixture
+def begun_anew(bench: Bench) -> Bench:
+    """A relay that has published 1, 2 and 3 long before it ended; 4 turned up deep below its tail."""
+    bench.pass_ms(WITHIN_MS)
+    at = bench.write(1)
+    bench.write(2, at + 1)
+    bench.write(3, at + REREAD_MS * POSITIONS_A_MS + 2)
+    bench.pass_ms(REREAD_MS + 1)
+    assert bench.relay_and_deliver() == [1, 2, 3]
+    bench.write(4, at - 1)
+    bench.begin_anew()
+    return bench
+
+
+def test_a_relay_that_begins_anew_finds_on_the_log_what_was_published_before(begun_anew: Bench) -> None:
+    assert begun_anew.relay_and_deliver() == [3], "what may have turned up late it does not look for on the log"
+    begun_anew.pass_ms(CLOSED_MS)
+    assert begun_anew.relay_and_deliver() == [4]
+    assert begun_anew.closed()
+    assert not begun_anew.relay._published._recalled, "and forgets it with the buckets of that time"
+
+
+def test_a_log_that_takes_longer_than_a_step_to_read_is_read_on(
+    begun_anew: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(published_module, "RECORDS_A_READ", 1)
+    begun_anew.relay_and_deliver()
+    begun_anew.pass_ms(CLOSED_MS)
+    read = begun_anew.log.read
+
+    def slow(*asked: Any) -> list[Record]:
+        begun_anew.clock.pass_time(STEP_SECONDS * 0.6)
+        return read(*asked)
+
+    monkeypatch.setattr(begun_anew.log, "read", slow)
+    ran_out = 0
+    while not begun_anew.closed():
+        assert ran_out < 10
+        try:
+            begun_anew.relay.run_once(Call.background(begun_anew.clock, STEP_SECONDS))
+        except DeadlineExceeded:
+            ran_out += 1
+    assert ran_out
+    assert begun_anew.deliver() == [4]
+
+
+def test_of_a_bucket_that_holds_very_much_nothing_is_remembered(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(published_module, "MOST_REMEMBERED", 2)
+    published, rows = Published(bench.log, bench.rule), [outbox_row(number) for number in range(3)]
+    published.note(1, rows[:2])
+    assert published.without(1, rows) == rows[2:]
+    published.note(1, rows[2:])
+    assert published.without(1, rows) == rows
+
+
+def test_of_very_much_on_the_log_only_some_is_read(begun_anew: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(published_module, "RECORDS_A_READ", 1)
+    monkeypatch.setattr(published_module, "MOST_REMEMBERED", 2)
+    position = begun_anew.log.relay_position(begun_anew.call, "late")
+    assert position is not None
+    published, rows = Published(begun_anew.log, begun_anew.rule), list(begun_anew.source.rows.values())
+    published.resume(position)
+    published.recall(begun_anew.call, position.tails[0][0], rows)
+    assert {row.event_id for row in published.without(position.tails[0][0], rows)} == {3, 4}
+
+
+def test_what_others_put_on_the_log_is_passed_over(begun_anew: Bench) -> None:
+    """Records that are no events, and such whose ids are no numbers."""
+    other = envelope(begun_anew.call, 4, begun_anew.clock.ms)
+    other.event_id = f"{other.event_id}.0"
+    other.tweet_deleted.tweet_id = 4
+    strange = [NewRecord(TWEETS, 1, 0, value) for value in (b"no envelope", other.SerializeToString())]
+    begun_anew.relay_and_deliver()
+    begun_anew.log.append(begun_anew.call, strange)
+    begun_anew.consumer.commit(begun_anew.call, begun_anew.consumer.poll(begun_anew.call, 100))
+    begun_anew.pass_ms(CLOSED_MS)
+    assert begun_anew.relay_and_deliver() == [4]

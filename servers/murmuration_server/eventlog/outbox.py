@@ -100,6 +100,11 @@ class BucketRule:
         the margin."""
         return (self._runtime.now_ms() - self._settings.margin_ms) // self._settings.bucket_ms
 
+    def earliest_ms(self, bucket: int) -> int:
+        """For the relay: before this, by its clock, nobody wrote into the bucket whose clock is not ahead by more than
+        the margin."""
+        return bucket * self._settings.bucket_ms - self._settings.margin_ms
+
     def last_due(self) -> int:
         """For the relay: the last bucket whose last sweep is due. In it and in those before, nobody acks a row any more
         without having looked at the clock once more."""

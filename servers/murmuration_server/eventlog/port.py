@@ -126,6 +126,11 @@ class EventLog(Protocol):
         without a group: for those who look on. Fewer come only where a partition ends. Raises `Unavailable`."""
         ...
 
+    def offsets_since(self, call: Call, topic: str, since_ms: int) -> dict[int, int]:
+        """Of each partition an offset for `read` at which, or behind which, all lies that was appended since. Raises
+        `Unavailable`."""
+        ...
+
     def trim(self, call: Call) -> int:
         """Drops some of what every group has committed, and the oldest of what nobody reads; answers how many records.
         A log that drops records by their age has nothing to do here."""

@@ -6,29 +6,27 @@ from dataclasses import replace
 
 from murmuration_server.eventlog.outbox import BucketRule, OutboxRow, OutboxSource
 from murmuration_server.eventlog.port import EventLog, NewRecord, RelayPosition
+from murmuration_server.eventlog.published import Published
 from murmuration_server.platform.call import Call
 from murmuration_server.platform.metrics import Metrics
 
 ROWS_A_STEP = 1000
-MOST_REMEMBERED = 1_000_000
-"""Events of a bucket. One that holds more, as after a clock that was far ahead, is published again as it closes."""
-
 WHOLE_LOOK_SECONDS = 0.5
 """How often the relay looks into all open buckets, and for rows below what it has read, where each look costs a request
 to a database that others use. In between it looks only where nearly all rows come."""
 
 
 class Relay:
-    """Publishes one source. What it has published of the open buckets it remembers, so that a last sweep repeats
-    nothing unless the process has begun anew in between; then it repeats, and consumers do not mind."""
+    """Publishes one source. A last sweep repeats nothing that is on the log already (`Published`), but for what a
+    process before this one has put there a moment before its end; consumers do not mind."""
 
     def __init__(self, source: OutboxSource, log: EventLog, rule: BucketRule, metrics: Metrics) -> None:
         self._source, self._log, self._rule, self._metrics = source, log, rule, metrics
         self._position: RelayPosition | None = None
-        self._published: dict[int, set[int]] = {}
+        self._published = Published(log, rule)
         self._looked_at_all: float | None = None
-        self._swept: dict[tuple[int, bool], int] = {}
-        """How far the last sweep of a bucket has come, and the look after it (True): steps may end in between."""
+        self._swept: dict[int, int] = {}
+        """How far the last sweep of a bucket has come: steps may end in between."""
 
     def run_once(self, call: Call) -> bool:
         position = self._position or self._resume(call)
@@ -92,43 +90,37 @@ class Relay:
     def _resume(self, call: Call) -> RelayPosition:
         stored = self._log.relay_position(call, self._source.outbox_name)
         self._position = stored or RelayPosition(self._source.outbox_name, 0)
+        self._published.resume(self._position)
         return self._position
 
     def _close_buckets(self, call: Call, position: RelayPosition, due: int) -> None:
-        """Sweeps each bucket whose time has come once more, from its beginning, and passes on. `due`: the last one."""
-        # A relay that died may have said that it passes on, and not have looked once more.
-        position = self._look_once_more(call, position)
+        """Says of each bucket whose time has come that it is closed, and sweeps it after that. `due`: the last one."""
+        # A relay that died may have said so, and not have swept.
+        position = self._sweep_closed(call, position)
         bucket = self._source.next_outbox_bucket(call, position.open_from)
         while bucket is not None and bucket <= due:
-            after = self._swept.get((bucket, False), 0)
-            while found := self._source.read_outbox(call, bucket, after, ROWS_A_STEP):
-                after = found[-1][0]
-                position = self._publish(call, position, bucket, [row for _, row in found], dict(position.tails))
-                self._swept[bucket, False] = after
-            tails = ((bucket, after), *(tail for tail in position.tails if tail[0] > bucket))
-            self._store(call, replace(position, open_from=bucket + 1, tails=tails))
-            self._swept.pop((bucket, False), None)
-            position = self._look_once_more(call, self._position or position)
+            tails = {bucket: 0, **dict(position.tails)}
+            position = replace(position, open_from=bucket + 1, tails=tuple(sorted(tails.items())))
+            self._store(call, position)
+            position = self._sweep_closed(call, position)
             bucket = self._source.next_outbox_bucket(call, position.open_from)
 
-    def _look_once_more(self, call: Call, position: RelayPosition) -> RelayPosition:
-        """Into buckets that the log calls closed: a writer that wrote before it could read so has acked. The janitor
-        keeps a bucket that has a tail."""
-        for bucket, after in position.tails:
+    def _sweep_closed(self, call: Call, position: RelayPosition) -> RelayPosition:
+        """Publishes what is not on the log of buckets that the log calls closed: a writer that wrote before it could
+        read so has acked. The janitor keeps a bucket that has a tail."""
+        for bucket, tail in position.tails:
             if bucket >= position.open_from:
                 continue
-            if self._source.outbox_reread:
-                after = self._swept.get((bucket, True), 0)
-            tails = dict(position.tails)
+            after = self._swept.get(bucket, 0 if self._source.outbox_reread else tail)
             while found := self._source.read_outbox(call, bucket, after, ROWS_A_STEP):
-                after = tails[bucket] = found[-1][0]
-                position = self._publish(call, position, bucket, [row for _, row in found], tails)
-                self._swept[bucket, True] = after
-            del tails[bucket]
-            position = replace(position, tails=tuple(sorted(tails.items())))
+                rows = [row for _, row in found]
+                self._published.recall(call, bucket, rows)
+                position = self._publish(call, position, bucket, rows, dict(position.tails))
+                after = self._swept[bucket] = found[-1][0]
+            position = replace(position, tails=tuple(other for other in position.tails if other[0] != bucket))
             self._store(call, position)
-            self._swept.pop((bucket, True), None)
-            self._published.pop(bucket, None)
+            self._swept.pop(bucket, None)
+            self._published.forget(bucket)
         return position
 
     def _store(self, call: Call, position: RelayPosition) -> None:
@@ -138,15 +130,12 @@ class Relay:
     def _publish(
         self, call: Call, position: RelayPosition, bucket: int, rows: list[OutboxRow], tails: dict[int, int]
     ) -> RelayPosition:
-        published = self._published.setdefault(bucket, set())
-        fresh = [row for row in rows if row.event_id not in published]
+        fresh = self._published.without(bucket, rows)
         moved = replace(position, tails=tuple(sorted(tails.items())))
         if fresh or moved != position:
             records = [NewRecord(row.topic, row.key, row.origin_ms, row.value) for row in fresh]
             self._log.append(call, records, relayed=moved)
-            published.update(row.event_id for row in fresh)
-            if len(published) > MOST_REMEMBERED:
-                published.clear()
+            self._published.note(bucket, fresh)
             self._metrics.relayed.labels(position.source).inc(len(fresh))
         self._position = moved
         return moved

@@ -103,6 +103,15 @@ class SqliteEventLog:
 
         return self._db.read(work)
 
+    def offsets_since(self, call: Call, topic: str, since_ms: int) -> dict[int, int]:  # noqa: ARG002
+        """Where each partition begins: how old records are is not kept, and most are dropped soon."""
+        rows = self._db.read(
+            lambda connection: connection.execute(
+                "SELECT partition, min(offset) FROM records WHERE topic = ? GROUP BY partition", (topic,)
+            ).fetchall()
+        )
+        return dict(rows)
+
     def trim(self, call: Call) -> int:
         def work(connection: sqlite3.Connection) -> int:
             floors = connection.execute(

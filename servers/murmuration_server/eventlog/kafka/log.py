@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from murmuration_server.eventlog.kafka.appender import Appender, Sending
 from murmuration_server.eventlog.kafka.backlogs import Backlogs
-from murmuration_server.eventlog.kafka.clients import Clients, encode
+from murmuration_server.eventlog.kafka.clients import Clients, Place, encode
 from murmuration_server.eventlog.kafka.committed import Committed
 from murmuration_server.eventlog.kafka.member import Member
 from murmuration_server.eventlog.kafka.positions import Positions
@@ -65,10 +65,14 @@ class KafkaEventLog:
         return self._backlogs.measure(call)
 
     def read(self, call: Call, topic: str, offsets: Mapping[int, int], limit: int) -> list[Record]:
-        places = [(topic, partition) for partition in range(self._topics.partitions(call, topic))]
+        places = self._places(call, topic)
         ends = self._reader.ends(call, places)
         spans = {place: (offsets.get(place[1], 0), ends[place]) for place in places}
         return [record for records in self._reader.read(call, spans, limit).values() for record in records]
+
+    def offsets_since(self, call: Call, topic: str, since_ms: int) -> dict[int, int]:
+        offsets = self._reader.offsets_since(call, self._places(call, topic), since_ms)
+        return {partition: offset for (_, partition), offset in offsets.items()}
 
     def trim(self, call: Call) -> int:  # noqa: ARG002
         """Nothing: the brokers drop records by their age, so that a new group, or an old one set back, finds them."""
@@ -80,6 +84,9 @@ class KafkaEventLog:
         self._appender.close()
         self._committed.close()
         self._reader.close()
+
+    def _places(self, call: Call, topic: str) -> list[Place]:
+        return [(topic, partition) for partition in range(self._topics.partitions(call, topic))]
 
     def _sendings(self, call: Call, records: Sequence[NewRecord]) -> list[Sending]:
         topics = {record.topic for record in records}

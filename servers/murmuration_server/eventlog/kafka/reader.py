@@ -17,6 +17,8 @@ from murmuration_server.platform.runtime import Runtime
 FETCH_BYTES = 256 << 10
 QUEUED_KBYTES = 2048
 LOOK_AGAIN_SECONDS = 0.05
+_NO_RECORD = -1
+"""In place of an offset, where a partition has no record of that time or later."""
 
 
 class Reader:
@@ -29,23 +31,33 @@ class Reader:
 
     def ends(self, call: Call, places: list[Place]) -> dict[Place, int]:
         """The offset of the next record of each. Raises `Unavailable`."""
-        seconds = self._clients.seconds(call)
         latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
-        asked = {TopicPartition(self._clients.name(topic), number): latest for topic, number in places}
+        # Where the time is up the library answers, and has no offset: not the end of an empty partition.
+        return self._offsets(call, places, latest, least=0)
+
+    def offsets_since(self, call: Call, places: list[Place], since_ms: int) -> dict[Place, int]:
+        """The offset of the first record of each that a broker has taken since; its end where there is none. Raises
+        `Unavailable`."""
+        ends = self.ends(call, places)
+        found = self._offsets(call, places, OffsetSpec.for_timestamp(since_ms), least=_NO_RECORD)
+        return {place: ends[place] if offset == _NO_RECORD else offset for place, offset in found.items()}
+
+    def _offsets(self, call: Call, places: list[Place], wanted: OffsetSpec, *, least: int) -> dict[Place, int]:
+        seconds = self._clients.seconds(call)
+        asked = {TopicPartition(self._clients.name(topic), number): wanted for topic, number in places}
         if not asked:
             return {}
         deadline = self._runtime.monotonic() + seconds
         while True:
             found = self._admin.list_offsets(asked, request_timeout=seconds)
             try:
-                ends = {
+                offsets = {
                     (self._clients.ours(place.topic), place.partition): future.result(seconds).offset
                     for place, future in found.items()
                 }
-                # Where the time is up the library answers, and has no offset: not the end of an empty partition.
-                if min(ends.values()) < 0:
+                if min(offsets.values()) < least:
                     raise TimeoutError
-                return ends
+                return offsets
             except (KafkaException, TimeoutError) as error:
                 if not _moving(error) or self._runtime.monotonic() > deadline:
                     raise unavailable(error) from error

@@ -1,0 +1,96 @@
+"""Which events of open buckets are on the log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+
+from murmuration_server.eventlog.envelope import Poison, open_envelope
+from murmuration_server.eventlog.outbox import BucketRule, OutboxRow
+from murmuration_server.eventlog.port import EventLog, Record, RelayPosition
+from murmuration_server.platform.call import Call
+
+MOST_REMEMBERED = 1_000_000
+"""Events of a bucket, or read of a topic. Where there were more, as after a clock that was far ahead, the others are
+published again as their bucket closes."""
+RECORDS_A_READ = 10_000
+"""Of a partition."""
+
+
+@dataclass(slots=True)
+class _Recalled:
+    """What was read of a topic: `offsets`, how far, in each partition; `whole`: to where it ended then."""
+
+    offsets: dict[int, int]
+    event_ids: set[int] = field(default_factory=set)
+    whole: bool = False
+
+
+class Published:
+    """What this process has put on the log, it remembers. What was put there before it began, by another process, it
+    reads on the log itself, once, when the first bucket of that time is swept for the last time: without that, each new
+    relay would have the posts of the last minutes delivered once more, all at once."""
+
+    def __init__(self, log: EventLog, rule: BucketRule) -> None:
+        self._log, self._rule = log, rule
+        self._own: dict[int, set[int]] = {}
+        self._before: set[int] = set()
+        """Buckets of which something was published before this process began."""
+        self._recalled: dict[str, _Recalled] = {}
+
+    def resume(self, position: RelayPosition) -> None:
+        """From where another process was."""
+        self._before = {bucket for bucket, _ in position.tails}
+
+    def without(self, bucket: int, rows: Iterable[OutboxRow]) -> list[OutboxRow]:
+        """The rows whose events are not known to be on the log."""
+        own: AbstractSet[int] = self._own.get(bucket, frozenset())
+        return [row for row in rows if row.event_id not in own and not self._is_recalled(bucket, row)]
+
+    def note(self, bucket: int, rows: Iterable[OutboxRow]) -> None:
+        """They are on the log."""
+        own = self._own.setdefault(bucket, set())
+        own.update(row.event_id for row in rows)
+        if len(own) > MOST_REMEMBERED:
+            own.clear()
+
+    def recall(self, call: Call, bucket: int, rows: Sequence[OutboxRow]) -> None:
+        """Finds out which of these rows were published before this process began. What a call has no time for is left
+        to the next one. Raises `Unavailable`, `DeadlineExceeded`."""
+        if bucket in self._before:
+            for topic in {row.topic for row in rows}:
+                self._read(call, topic)
+
+    def forget(self, bucket: int) -> None:
+        """It is closed."""
+        self._own.pop(bucket, None)
+        self._before.discard(bucket)
+        if not self._before:
+            self._recalled.clear()
+
+    def _is_recalled(self, bucket: int, row: OutboxRow) -> bool:
+        recalled = self._recalled.get(row.topic)
+        return recalled is not None and bucket in self._before and row.event_id in recalled.event_ids
+
+    def _read(self, call: Call, topic: str) -> None:
+        recalled = self._recalled.get(topic)
+        if recalled is None:
+            since_ms = self._rule.earliest_ms(min(self._before))
+            recalled = self._recalled[topic] = _Recalled(self._log.offsets_since(call, topic, since_ms))
+        while not recalled.whole:
+            call.remaining()
+            records = self._log.read(call, topic, recalled.offsets, RECORDS_A_READ)
+            recalled.event_ids.update(_event_ids(records))
+            for record in records:
+                recalled.offsets[record.partition] = record.offset + 1
+            recalled.whole = not records or len(recalled.event_ids) >= MOST_REMEMBERED
+
+
+def _event_ids(records: Iterable[Record]) -> Iterable[int]:
+    """Of those that came from outboxes: the ids of others are no numbers."""
+    for record in records:
+        try:
+            yield int(open_envelope(record.value).event_id, 16)
+        except (Poison, ValueError):
+            continue
