@@ -67,10 +67,13 @@ class Bench:
         """Real servers, begun once for all that are measured on them: what one measurement leaves, the next one finds.
         Raises `ServerFailed`, `Missing`."""
         if self._stack is None:
-            folder = Path(self._closing.enter_context(tempfile.TemporaryDirectory(prefix="murmuration-bench-")))
-            self._stack = Stack(folder, say=self.say)
-            self._closing.callback(self._stack.stop, kill=True)
-            self._stack.start()
+            with ExitStack() as begun:
+                folder = Path(begun.enter_context(tempfile.TemporaryDirectory(prefix="murmuration-bench-")))
+                stack = Stack(folder, say=self.say)
+                begun.callback(stack.stop, kill=True)
+                stack.start()
+                self._closing.push(begun.pop_all())
+            self._stack = stack
         return self._stack
 
     @contextmanager

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tools.stack import process
 from tools.stack.places import FILE, Places, places_of
 from tools.stack.process import ServerFailed
 
@@ -32,6 +33,16 @@ def test_each_folder_has_ports_and_a_key_of_its_own(tmp_path: Path) -> None:
     assert len(set(ports(one))) == len(ports(one))
     assert set(ports(one)) != set(ports(other))
     assert one.cursor_key != other.cursor_key
+
+
+def test_a_port_is_given_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though nobody listens yet on the one that was given before."""
+    first = process.free_port()
+    other = next(port for port in process.PORTS if port != first and process.is_free("127.0.0.1", port))
+    monkeypatch.setattr(process, "PORTS", [first, other])
+    assert process.free_port() == other
+    with pytest.raises(ServerFailed, match="no free port"):
+        process.free_port()
 
 
 def test_the_key_is_for_its_owner_only(tmp_path: Path) -> None:

@@ -9,12 +9,15 @@ import signal
 import socket
 import subprocess
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 PORTS = range(20_000, 32_768)
 """Below those that Linux gives to outgoing connections: a server that was away finds its port free again."""
 PORT_TRIES = 1000
+_given: deque[int] = deque(maxlen=1000)
+"""Ports that nobody may listen on yet."""
 POLL_SECONDS = 0.05
 STOP_SECONDS = 20.0
 LOG_LINES_SHOWN = 15
@@ -37,14 +40,16 @@ def need(program: str, package: str) -> str:
 
 
 def free_port(host: str = "127.0.0.1") -> int:
-    """A port that nobody listens on now. Somebody else may take it before it is used: start again then."""
+    """A port that nobody listens on now, and that was not given to somebody in this process a moment ago. Another
+    process may take it before it is used: start again then."""
     # Not the module's own source of chance, which tests seed: two processes would choose the same ports.
     chance = random.SystemRandom()
     for _ in range(PORT_TRIES):
         port = chance.choice(PORTS)
-        if is_free(host, port):
+        if port not in _given and is_free(host, port):
+            _given.append(port)
             return port
-    raise ServerFailed(f"{host} has no free port between {PORTS.start} and {PORTS.stop - 1}.")
+    raise ServerFailed(f"{host} has no free port between {PORTS[0]} and {PORTS[-1]}.")
 
 
 def is_free(host: str, port: int) -> bool:
