@@ -61,7 +61,25 @@ def _processor() -> str:
 
 def cpu_seconds(pid: int) -> float:
     """User and system time that a process has used so far (proc(5), fields 14 and 15 of stat)."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return _seconds(Path(f"/proc/{pid}/stat").read_text())
+
+
+def thread_cpu_seconds(pid: int, *prefixes: str) -> float:
+    """The same of those of its threads that live, and whose names begin so."""
+    spent = 0.0
+    for file in Path(f"/proc/{pid}/task").glob("*/stat"):
+        try:
+            stat = file.read_text()
+        except OSError:
+            # It has ended in between.
+            continue
+        if stat.partition("(")[2].startswith(prefixes):
+            spent += _seconds(stat)
+    return spent
+
+
+def _seconds(stat: str) -> float:
+    fields = stat.rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 

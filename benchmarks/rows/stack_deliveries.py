@@ -7,11 +7,14 @@ to Kafka and reads them, reads followers and who is active, writes the rows and 
 followers, each of whom has read his home before.
 
 Raw: one process with one session of scylla-driver writes rows of as many posts to as many homes into the same table of
-the same node, in unlogged batches whose values it packs itself, and does nothing else: no log, no followers, no heads.
-Which number of rows a batch and of batches in flight is best is tried first, in every run (`raw_rows_x_in_flight`); the
-best is measured in each round. One row at a time is the same with one insert after the answer to the one before.
+the same node, in unlogged batches whose values it packs itself, home by home, since of a home's rows in one batch a
+node makes one write; and does nothing else: no log, no followers, no heads. Which number of rows a batch and of batches
+in flight is best is tried first, in every run (`raw_rows_x_in_flight`); the best is measured in each round. One row at
+a time is the same with one insert after the answer to the one before.
 
-Client, node and broker share the cores, so a rate is a share of these; the node's own time a row is in the details.
+The sides run in turns (A B C, C B A, …): a node compacts what was written a moment before. All run some times before
+they are measured, and still the node compiles its own code while they are. Client, node and broker share the cores, so
+a rate is a share of these; the node's own time a row is in the details.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ from __future__ import annotations
 import random
 import statistics
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from typing import Any, NamedTuple
 
@@ -29,7 +32,7 @@ from benchmarks.failures import TookTooLong
 from benchmarks.intervals import median_of
 from benchmarks.large_world import LargeWorld, build
 from benchmarks.load import Request
-from benchmarks.machine import cpu_seconds
+from benchmarks.machine import cpu_seconds, thread_cpu_seconds
 from benchmarks.people import home_requests, post_requests
 from benchmarks.raw_cql import HomeRow, RawCql, Shape
 from benchmarks.results import Row
@@ -46,28 +49,39 @@ SHAPES = (Shape(50, 32), Shape(100, 16), Shape(200, 8), Shape(200, 16), Shape(25
 ONE_BY_ONE_ROWS = 500
 NOBODY = 1 << 62
 """Above all ids that there are."""
+WARM_ROUNDS = 3
 LOOK_SECONDS = 0.1
 DELIVERY_SECONDS = 120.0
 HELD = {"KAFKA__SESSION_TIMEOUT_MS": "60000"}
 """Fan-out stands still for longer than it may in production, and is to have its partitions afterwards."""
 
 
-class _Delivered(NamedTuple):
-    """`fanout_cpu`, `node_cpu`: processor seconds."""
+class _Cpu(NamedTuple):
+    """Processor seconds of the node: all, and what of them went into compiling its own code and compacting tables."""
+
+    all: float
+    compiling: float
+    compacting: float
+
+    @classmethod
+    def of(cls, pid: int) -> _Cpu:
+        """Until now."""
+        return cls(
+            cpu_seconds(pid), thread_cpu_seconds(pid, "C1 Comp", "C2 Comp"), thread_cpu_seconds(pid, "CompactionExec")
+        )
+
+    def since(self, before: _Cpu, rows: int) -> _Cpu:
+        """Of a row."""
+        return _Cpu(*((now - then) / rows for now, then in zip(self, before, strict=True)))
+
+
+class _Written(NamedTuple):
+    """Rows a second; processor seconds of a row. `fanout`: 0 where fan-out did not write them."""
 
     rows: int
-    seconds: float
-    fanout_cpu: float
-    node_cpu: float
-
-
-class _Round(NamedTuple):
-    """Rows a second of the raw sides; processor seconds a row of the node below the raw batches."""
-
-    system: _Delivered
-    raw: float
-    one_by_one: float
-    raw_node_cpu: float
+    rate: float
+    node: _Cpu
+    fanout: float = 0.0
 
 
 def measure(bench: Bench) -> list[Row]:
@@ -77,26 +91,30 @@ def measure(bench: Bench) -> list[Row]:
         bench.generator.make_all(system.target, home_requests([*world.large_followers, *world.ordinary.ids]))
         host, _, port = system.stack.cassandra[0].clients.rpartition(":")
         with closing(RawCql(host, int(port), Settings().cql)) as raw:
-            rng = bench.rng("posts")
+            rng, node = bench.rng("posts"), system.stack.cassandra[0].process.pid
             rows = _like(world, bench, rng)
             shapes = {shape: raw.batched(rows, shape) for shape in (*SHAPES, *reversed(SHAPES))}
             bench.say("raw, rows a second: " + ", ".join(f"{shape} {rate:,.0f}" for shape, rate in shapes.items()))
             best = max(shapes, key=lambda shape: shapes[shape])
-            _round(bench, system, world, raw, best, rng)  # warms all sides up
+
+            def inserted() -> _Written:
+                rows, before = _like(world, bench, rng), _Cpu.of(node)
+                rate = raw.batched(rows, best)
+                return _Written(len(rows), rate, _Cpu.of(node).since(before, len(rows)))
+
+            def one_by_one() -> float:
+                return raw.one_by_one(_like(world, bench, rng)[: bench.size(ONE_BY_ONE_ROWS, 100)])
+
+            def delivered() -> _Written:
+                return _delivered(system, _posts(world, bench, rng), world, bench)
+
+            sides: dict[str, Callable[[], Any]] = {"raw": inserted, "one by one": one_by_one, "delivery": delivered}
+            for _ in range(bench.size(WARM_ROUNDS, 1)):
+                for side in sides.values():
+                    side()
             with bench.measuring(system, "fanout-0"):
-                measured = bench.interleave({"all": lambda: _round(bench, system, world, raw, best, rng)})["all"]
-    return _rows(measured, best, shapes)
-
-
-def _round(bench: Bench, system: Deployed, world: LargeWorld, raw: RawCql, shape: Shape, rng: random.Random) -> _Round:
-    node = system.stack.cassandra[0].process.pid
-    rows = _like(world, bench, rng)
-    before = cpu_seconds(node)
-    inserted = raw.batched(rows, shape)
-    raw_node_cpu = (cpu_seconds(node) - before) / len(rows)
-    one_by_one = raw.one_by_one(rows[: bench.size(ONE_BY_ONE_ROWS, 100)])
-    delivered = _delivered(system, _posts(world, bench, rng), world, bench)
-    return _Round(delivered, inserted, one_by_one, raw_node_cpu)
+                measured = bench.interleave(sides)
+    return _rows(measured["delivery"], measured["raw"], measured["one by one"], best, shapes)
 
 
 def _posts(world: LargeWorld, bench: Bench, rng: random.Random) -> list[Request]:
@@ -105,15 +123,16 @@ def _posts(world: LargeWorld, bench: Bench, rng: random.Random) -> list[Request]
 
 
 def _like(world: LargeWorld, bench: Bench, rng: random.Random) -> list[HomeRow]:
-    """Rows as fan-out makes them of such posts, in as many homes, which are nobody's: no read is to meet them."""
+    """Rows as fan-out makes them of such posts, home by home, in as many homes, which are nobody's: no read is to meet
+    them."""
     first, flags = floor_id(time.time_ns() // 1_000_000), make_flags(TweetKind.POST, Mode.PUSH)
     posts = enumerate(_posts(world, bench, rng), start=first)
-    return [
+    return sorted(
         (user | NOBODY, id_, post.actor, 0, 0, flags) for id_, post in posts for user in world.followers_of(post.actor)
-    ]
+    )
 
 
-def _delivered(system: Deployed, posts: Sequence[Request], world: LargeWorld, bench: Bench) -> _Delivered:
+def _delivered(system: Deployed, posts: Sequence[Request], world: LargeWorld, bench: Bench) -> _Written:
     """Makes posts while fan-out stands still, and lets it go."""
     fanout, node = system.roles.process("fanout"), system.stack.cassandra[0].process.pid
     expected = sum(len(world.followers_of(post.actor)) for post in posts)
@@ -122,7 +141,7 @@ def _delivered(system: Deployed, posts: Sequence[Request], world: LargeWorld, be
     try:
         bench.generator.make_all(system.target, posts)
         _await_published(system)
-        began, cpu, node_cpu = time.perf_counter(), cpu_seconds(fanout.pid), cpu_seconds(node)
+        began, cpu, node_cpu = time.perf_counter(), cpu_seconds(fanout.pid), _Cpu.of(node)
     finally:
         fanout.resume()
     while delivered_rows(fanout.metrics_port) < wanted:
@@ -130,9 +149,9 @@ def _delivered(system: Deployed, posts: Sequence[Request], world: LargeWorld, be
             raise TookTooLong(f"After {DELIVERY_SECONDS:g} s posts are not in all homes.")
         time.sleep(LOOK_SECONDS)
     seconds = time.perf_counter() - began
-    cpus = cpu_seconds(fanout.pid) - cpu, cpu_seconds(node) - node_cpu
+    spent = _Cpu.of(node).since(node_cpu, expected), (cpu_seconds(fanout.pid) - cpu) / expected
     system.await_delivered()
-    return _Delivered(expected, seconds, *cpus)
+    return _Written(expected, expected / seconds, *spent)
 
 
 def _await_published(system: Deployed) -> None:
@@ -143,10 +162,14 @@ def _await_published(system: Deployed) -> None:
         time.sleep(LOOK_SECONDS)
 
 
-def _rows(measured: Sequence[_Round], best: Shape, shapes: Mapping[Shape, float]) -> list[Row]:
-    systems = [one.system for one in measured]
-    delivered, raw = [one.rows / one.seconds for one in systems], [one.raw for one in measured]
-    single = [one.one_by_one for one in measured]
+def _rows(
+    systems: Sequence[_Written],
+    inserted: Sequence[_Written],
+    single: list[float],
+    best: Shape,
+    shapes: Mapping[Shape, float],
+) -> list[Row]:
+    delivered, raw = [one.rate for one in systems], [one.rate for one in inserted]
     detail: dict[str, Any] = {
         "delivered_rows_per_second": statistics.median(delivered),
         "raw_rows_per_second": statistics.median(raw),
@@ -154,14 +177,23 @@ def _rows(measured: Sequence[_Round], best: Shape, shapes: Mapping[Shape, float]
         "raw_rows_x_in_flight": str(best),
         **{f"raw_{shape}_rows_per_second": rate for shape, rate in shapes.items()},
         "rows_a_round": systems[0].rows,
-        "fanout_cpu_us_a_row": statistics.median(one.fanout_cpu / one.rows for one in systems) * 1e6,
-        "node_cpu_us_a_row": statistics.median(one.node_cpu / one.rows for one in systems) * 1e6,
-        "node_cpu_us_a_raw_row": statistics.median(one.raw_node_cpu for one in measured) * 1e6,
+        "fanout_cpu_us_a_row": statistics.median(one.fanout for one in systems) * 1e6,
+        **_node_cpu("row", systems),
+        **_node_cpu("raw_row", inserted),
     }
     return [
         _row(NAMES[0], delivered, "raw batches", raw, detail),
         _row(NAMES[1], delivered, "one by one", single, {}),
     ]
+
+
+def _node_cpu(row: str, written: Sequence[_Written]) -> dict[str, float]:
+    """Microseconds."""
+    return {
+        f"node_cpu_us_a_{row}": statistics.median(one.node.all for one in written) * 1e6,
+        f"node_compiling_us_a_{row}": statistics.median(one.node.compiling for one in written) * 1e6,
+        f"node_compacting_us_a_{row}": statistics.median(one.node.compacting for one in written) * 1e6,
+    }
 
 
 def _row(name: str, delivered: list[float], other: str, rates: list[float], detail: dict[str, Any]) -> Row:

@@ -59,11 +59,15 @@ class Homes:
 
 
 class Graph:
+    """`read`: the pages, each as often as it was asked for."""
+
     def __init__(self, followers: Mapping[int, Sequence[int]]) -> None:
         self._followers = followers
+        self.read: list[FollowerPage] = []
 
     def follower_ids(self, _call: Call, pages: Iterable[FollowerPage]) -> Iterator[tuple[Sequence[int], bool]]:
         for page in pages:
+            self.read.append(page)
             ids = [id_ for id_ in self._followers[page.author_id] if id_ > page.after][: page.limit]
             yield ids, len(ids) < page.limit
 
@@ -74,24 +78,24 @@ class AllActive:
 
 
 class Bench:
-    """`followers`: of each author; he makes one post, with his id plus 100."""
+    """`followers`: of each author; he makes `posts` posts, the first with his id plus 100, each next with 100 more."""
 
-    def __init__(self, followers: Mapping[int, Sequence[int]]) -> None:
-        self.clock, self.homes, self._followers = SetClock(), Homes(), followers
-        homes, graph, states = self.homes, Graph(followers), AllActive()
-        parts: list[Any] = [homes, states, graph]
+    def __init__(self, followers: Mapping[int, Sequence[int]], posts: int = 1) -> None:
+        self.clock, self.homes, self.graph = SetClock(), Homes(), Graph(followers)
+        parts: list[Any] = [self.homes, AllActive(), self.graph]
         self._delivery = Delivery(
             SMALL_LANE, *parts, Metrics(), FanoutSettings(page_size=PAGE_SIZE), TimelineSettings()
         )
-        self.wanted = {(user_id, author + 100) for author, ids in followers.items() for user_id in ids}
+        self._posts = [(author, author + 100 * number) for number in range(1, posts + 1) for author in followers]
+        self.wanted = {(user_id, post) for author, post in self._posts for user_id in followers[author]}
 
     def handle(self) -> None:
-        self._delivery.handle(Call.background(self.clock, 600), [self._event(author) for author in self._followers])
+        self._delivery.handle(Call.background(self.clock, 600), [self._event(*post) for post in self._posts])
 
-    def _event(self, author: int) -> Received:
+    def _event(self, author: int, post: int) -> Received:
         envelope = events_pb2.Envelope()
         envelope.delivery_job.author_id = author
-        envelope.delivery_job.candidate = Candidate(author + 100, author, 0, 0, 1).encode()
+        envelope.delivery_job.candidate = Candidate(post, author, 0, 0, 1).encode()
         return Received(Record(SMALL_LANE, 0, author, author, self.clock.ms, b""), envelope)
 
 
@@ -124,3 +128,30 @@ def test_a_job_of_several_pages_goes_on_where_it_failed() -> None:
     assert bench.homes.points == {(102, 0): JOB_DONE}
     bench.handle()
     assert bench.homes.points == {}, "it is forgotten with the next batch"
+
+
+def test_posts_of_one_author_are_delivered_together() -> None:
+    """His followers are read once, and what one of them gets is written at once."""
+    bench = Bench({1: [11, 12, 13, 14], 2: [11]}, posts=3)
+    bench.handle()
+    assert bench.homes.rows == bench.wanted
+    assert sorted((page.author_id, page.after) for page in bench.graph.read) == [(1, 0), (1, 13), (2, 0)]
+    assert [len(write) for write in bench.homes.writes] == [3 * 3, 3 * 1, 3 * 1]
+    assert bench.homes.points == {(101, 0): JOB_DONE, (201, 0): JOB_DONE, (301, 0): JOB_DONE}
+
+
+def test_very_many_posts_of_one_author_are_delivered_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fanout, "FLUSH_ROWS", 2 * PAGE_SIZE)
+    bench = Bench({1: [11, 12, 13, 14]}, posts=5)
+    bench.handle()
+    assert bench.homes.rows == bench.wanted
+    assert max(len(write) for write in bench.homes.writes) == 2 * PAGE_SIZE
+
+
+def test_posts_of_one_author_go_on_where_each_of_them_is() -> None:
+    """As when a batch failed whose last post had only just come to the log."""
+    bench = Bench({1: [11, 12, 13, 14]}, posts=3)
+    bench.homes.points = {(101, 0): 13, (201, 0): JOB_DONE}
+    bench.handle()
+    written = [row for write in bench.homes.writes for row in write]
+    assert sorted(written) == [(11, 301), (12, 301), (13, 301), (14, 101), (14, 301)]

@@ -5,7 +5,7 @@ Small authors' jobs run in a lane of their own, so nobody waits behind a celebri
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from murmuration_server.eventlog.consume import Received
@@ -19,7 +19,8 @@ from murmuration_server.timeline.events import delivery_job
 from murmuration_server.timeline.store import JOB_DONE, HomeStateStore, HomeStore, Progress
 from murmuration_server.tweets.client import Candidate, Mode, TweetClient, decode
 
-FLUSH_ROWS = 5000
+FLUSH_ROWS = 10_000
+"""Written at once, or a little more. It bounds what a batch of jobs takes of memory."""
 Row = tuple[int, Candidate]
 """User, and what his home is to hold."""
 
@@ -81,11 +82,11 @@ class Delivery:
         points = self._homes.progress(call, [(job.post.tweet_id, job.shard) for job in jobs])
         begun = list(zip(jobs, points, strict=True))
         self._finished += [job.at(after) for job, after in begun if after == JOB_DONE]
-        due = [(job, after) for job, after in begun if after != JOB_DONE]
-        first_pages = self._graph.follower_ids(call, [job.page(after, self._fanout.page_size) for job, after in due])
+        together = self._together((job, after) for job, after in begun if after != JOB_DONE)
+        first_pages = self._graph.follower_ids(call, [page for page, _ in together])
         rows: list[Row] = []
-        for (job, _), (followers, exhausted) in zip(due, first_pages, strict=True):
-            rows = self._deliver(call, job, followers, exhausted, rows)
+        for (_, same), (followers, exhausted) in zip(together, first_pages, strict=True):
+            rows = self._deliver(call, same, followers, exhausted, rows)
         self._write(call, rows, [], forget)
         now = call.runtime.now_ms()
         for event in events:
@@ -93,22 +94,37 @@ class Delivery:
             self._metrics.post_to_stored_seconds.labels(self._lane).observe(seconds)
         return []
 
-    def _deliver(self, call: Call, job: _Job, followers: Sequence[int], exhausted: bool, rows: list[Row]) -> list[Row]:
-        """Adds the rows of a job's first page to those that wait to be written; where there are many, or more pages,
-        writes them, with the point at which the job goes on. A step that ends in between begins again at that point;
-        jobs whose rows were all among those it writes again: a point for each of them would be another write."""
-        rows += [(follower, job.post) for follower in followers]
+    def _together(self, due: Iterable[tuple[_Job, int]]) -> list[tuple[FollowerPage, list[_Job]]]:
+        """Jobs that come to the same followers next, by their page: an author's posts that have waited are delivered
+        with one read of his followers, and one prepend to each head. Not more at once than are written at once."""
+        by_page: dict[FollowerPage, list[_Job]] = {}
+        for job, after in due:
+            by_page.setdefault(job.page(after, self._fanout.page_size), []).append(job)
+        most = max(1, FLUSH_ROWS // self._fanout.page_size)
+        return [
+            (page, jobs[start : start + most]) for page, jobs in by_page.items() for start in range(0, len(jobs), most)
+        ]
+
+    def _deliver(
+        self, call: Call, jobs: Sequence[_Job], followers: Sequence[int], exhausted: bool, rows: list[Row]
+    ) -> list[Row]:
+        """Adds the rows of the first page of jobs with the same followers to those that wait to be written; where there
+        are many, or more pages, writes them, with the points at which the jobs go on. A step that ends in between
+        begins again at those points; jobs whose rows were all among those it writes again: a point for each of them
+        would be another write."""
+        rows += _rows(followers, jobs)
         if exhausted and len(rows) < FLUSH_ROWS:
             return rows
         while True:
-            point = job.at(JOB_DONE if exhausted else followers[-1])
-            self._write(call, rows, [point])
+            after = JOB_DONE if exhausted else followers[-1]
+            points = [job.at(after) for job in jobs]
+            self._write(call, rows, points)
             if exhausted:
-                self._finished.append(point)
+                self._finished += points
                 return []
-            page = job.page(point.after, self._fanout.page_size)
+            page = jobs[0].page(after, self._fanout.page_size)
             [(followers, exhausted)] = self._graph.follower_ids(call, [page])
-            rows = [(follower, job.post) for follower in followers]
+            rows = _rows(followers, jobs)
 
     def _write(
         self, call: Call, rows: Sequence[Row], progress: Sequence[Progress], forget: Sequence[Progress] = ()
@@ -143,3 +159,8 @@ class _Job(NamedTuple):
 
     def at(self, after: int) -> Progress:
         return Progress(self.post.tweet_id, self.shard, after)
+
+
+def _rows(followers: Iterable[int], jobs: Sequence[_Job]) -> list[Row]:
+    """One follower's beside one another: they lie in one home."""
+    return [(follower, job.post) for follower in followers for job in jobs]

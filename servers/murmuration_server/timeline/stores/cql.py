@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from operator import itemgetter
 from struct import Struct
 
 from murmuration_server.eventlog.cql_outbox import CqlOutbox
@@ -109,9 +110,9 @@ class CqlHomeStore:
 
     def _encoded(self, call: Call, rows: Sequence[tuple[int, Candidate]]) -> Iterator[tuple[bytes, list[bytes]]]:
         """(partition key, values) of each row as they go over the wire. One post goes to very many: what is its own is
-        packed once."""
+        packed once. One home's rows follow one another: of those that come in one batch a server makes one write."""
         packed: dict[Candidate, list[bytes] | None] = {}
-        for user_id, candidate in rows:
+        for user_id, candidate in sorted(rows, key=itemgetter(0)):
             try:
                 columns = packed[candidate]
             except KeyError:
