@@ -251,6 +251,25 @@ def test_a_log_that_takes_longer_than_a_step_to_read_is_read_on(
     assert begun_anew.deliver() == [4]
 
 
+def test_a_log_that_grows_while_it_is_read_is_read_to_its_end(
+    begun_anew: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun_anew.relay_and_deliver()
+    begun_anew.pass_ms(CLOSED_MS)
+    read, reads = begun_anew.log.read, [0]
+
+    def growing(*asked: Any) -> list[Record]:
+        reads[0] += 1
+        assert reads[0] < 10
+        found = read(*asked)
+        begun_anew.log.append(begun_anew.call, [NewRecord(TWEETS, 1, 0, b"of others")])
+        return found
+
+    monkeypatch.setattr(begun_anew.log, "read", growing)
+    begun_anew.relay.run_once(begun_anew.call)
+    assert begun_anew.closed()
+
+
 def test_of_a_bucket_that_holds_very_much_nothing_is_remembered(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(published_module, "MOST_REMEMBERED", 2)
     published, rows = Published(bench.log, bench.rule), [outbox_row(number) for number in range(3)]

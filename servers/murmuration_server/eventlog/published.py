@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
@@ -14,13 +15,14 @@ from murmuration_server.platform.call import Call
 MOST_REMEMBERED = 1_000_000
 """Events of a bucket, or read of a topic. Where there were more, as after a clock that was far ahead, the others are
 published again as their bucket closes."""
-RECORDS_A_READ = 10_000
-"""Of a partition."""
+RECORDS_A_READ = 2000
+"""Of a partition: few enough to come in time."""
 
 
 @dataclass(slots=True)
 class _Recalled:
-    """What was read of a topic: `offsets`, how far, in each partition; `whole`: to where it ended then."""
+    """What was read of a topic: `offsets`, how far, in each partition; `whole`: to where it ended. It may grow all the
+    time, but not by what was published before."""
 
     offsets: dict[int, int]
     event_ids: set[int] = field(default_factory=set)
@@ -84,7 +86,8 @@ class Published:
             recalled.event_ids.update(_event_ids(records))
             for record in records:
                 recalled.offsets[record.partition] = record.offset + 1
-            recalled.whole = not records or len(recalled.event_ids) >= MOST_REMEMBERED
+            most = max(Counter(record.partition for record in records).values(), default=0)
+            recalled.whole = most < RECORDS_A_READ or len(recalled.event_ids) >= MOST_REMEMBERED
 
 
 def _event_ids(records: Iterable[Record]) -> Iterable[int]:
