@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import grpc
+import pytest
 
 from murmuration.admin.v1 import admin_pb2
 from murmuration.v1 import tweet_pb2
 from murmuration_client import Client
 from murmuration_client.errors import MurmurationError
-from tests.process.running import Api, Server, processes_of, until
+from tests.process.running import WAIT_SECONDS, Api, Server, processes_of, until
+from tools.stack.process import free_port
 
 Start = Callable[..., Server]
 Connect = Callable[[Server], Client]
@@ -38,6 +42,23 @@ def test_ctrl_c_stops_an_idle_server_with_status_0(start: Start) -> None:
     assert server.stop(signal.SIGINT) == 0
     assert server.events[-1] == {"event": "stopping"}
     assert "Traceback" not in server.stderr()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_a_role_that_waits_for_its_database_says_so_and_can_be_stopped(number: int, processes: str) -> None:
+    command = [sys.executable, "-m", "murmuration_server", "serve", "--role", "tweets", "--processes", processes]
+    nowhere = {"MURMURATION_CQL__PORT": str(free_port()), "MURMURATION_SERVER__PORT": str(free_port())}
+    with subprocess.Popen(command, env=os.environ | nowhere, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stderr is not None
+            said = next((line for line in process.stderr if "Waiting" in line), "")
+            assert "No node of the database answers at 127.0.0.1" in said
+            process.send_signal(number)
+            process.communicate(timeout=WAIT_SECONDS)
+        finally:
+            process.kill()
+    assert process.returncode == (0 if processes == "2" else 128 + number), "a supervisor has stopped as it was told"
 
 
 @dataclass

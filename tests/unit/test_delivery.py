@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 import pytest
@@ -155,3 +156,20 @@ def test_posts_of_one_author_go_on_where_each_of_them_is() -> None:
     bench.handle()
     written = [row for write in bench.homes.writes for row in write]
     assert sorted(written) == [(11, 301), (12, 301), (13, 301), (14, 101), (14, 301)]
+
+
+def test_no_write_is_larger_than_it_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What waits is written before what would make it too much."""
+    monkeypatch.setattr(fanout, "FLUSH_ROWS", PAGE_SIZE)
+    bench = Bench({1: [11, 12], 2: [11, 12, 13], 3: [11]})
+    bench.handle()
+    assert bench.homes.rows == bench.wanted
+    assert [len(write) for write in bench.homes.writes] == [2, 3, 1]
+
+
+def test_one_posts_rows_follow_one_another() -> None:
+    """Of those a SQLite store makes one step."""
+    bench = Bench({1: [11, 12], 2: [11, 12]}, posts=3)
+    bench.handle()
+    [rows] = bench.homes.writes
+    assert len([post for post, _ in groupby(post for _, post in rows)]) == 6

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +14,13 @@ from murmuration_server.eventlog import published as published_module
 from murmuration_server.eventlog import relay as relay_module
 from murmuration_server.eventlog.envelope import TWEETS, envelope, open_envelope
 from murmuration_server.eventlog.outbox import BucketRule, OutboxRow
-from murmuration_server.eventlog.port import NewRecord, Record
+from murmuration_server.eventlog.port import NewRecord, Record, RelayPosition
 from murmuration_server.eventlog.published import Published
 from murmuration_server.eventlog.relay import WHOLE_LOOK_SECONDS, Relay
 from murmuration_server.eventlog.sqlite import SqliteEventLog
 from murmuration_server.platform.call import Call
 from murmuration_server.platform.config import OutboxSettings
-from murmuration_server.platform.errors import DeadlineExceeded
+from murmuration_server.platform.errors import DeadlineExceeded, Unavailable
 from murmuration_server.platform.metrics import Metrics
 from murmuration_server.timeline.watermark import PLANNER_GROUP, Watermark
 from tests.support.contract_clock import SetClock
@@ -42,6 +44,7 @@ class Bench:
         self.watermark = Watermark(self.source, (), self.log, self.clock, self.metrics)
         self.consumer = self.log.consumer(PLANNER_GROUP, [TWEETS])
         self.consumer.poll(self.call, 1)
+        self.begun_in = self.rule.present()
         self.begin_anew()
 
     def begin_anew(self) -> None:
@@ -227,28 +230,67 @@ def test_a_relay_that_begins_anew_finds_on_the_log_what_was_published_before(beg
     assert not begun_anew.relay._published._recalled, "and forgets it with the buckets of that time"
 
 
-def test_a_log_that_takes_longer_than_a_step_to_read_is_read_on(
+def test_while_it_reads_the_log_a_relay_goes_on_with_new_rows(
     begun_anew: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(published_module, "RECORDS_A_READ", 1)
+    monkeypatch.setattr(published_module, "RECORDS_AT_FIRST", 1)
+    monkeypatch.setattr(published_module, "MOST_RECORDS", 1)
     begun_anew.relay_and_deliver()
     begun_anew.pass_ms(CLOSED_MS)
-    read = begun_anew.log.read
+    assert begun_anew.relay.run_once(begun_anew.call), "it goes on at once"
+    begun_anew.write(5)
+    assert begun_anew.relay_and_deliver() == [5]
+    assert not begun_anew.closed()
+    steps = itertools.count()
+    while begun_anew.relay.run_once(begun_anew.call):
+        assert next(steps) < 10
+    assert begun_anew.deliver() == [4]
+    position = begun_anew.log.relay_position(begun_anew.call, "late")
+    assert position is not None
+    assert position.done_below == position.open_from == begun_anew.begun_in + 1
 
-    def slow(*asked: Any) -> list[Record]:
-        begun_anew.clock.pass_time(STEP_SECONDS * 0.6)
-        return read(*asked)
+
+def test_where_the_log_is_slow_less_is_read_at_once(begun_anew: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(published_module, "RECORDS_AT_FIRST", 8)
+    read, asked = begun_anew.log.read, []
+
+    def slow(call: Call, topic: str, offsets: Mapping[int, int], limit: int) -> list[Record]:
+        asked.append(limit)
+        if limit > 2:
+            raise Unavailable("the log (records did not come in time)")
+        return read(call, topic, offsets, limit)
 
     monkeypatch.setattr(begun_anew.log, "read", slow)
-    ran_out = 0
+    begun_anew.relay_and_deliver()
+    begun_anew.pass_ms(CLOSED_MS)
     while not begun_anew.closed():
-        assert ran_out < 10
-        try:
-            begun_anew.relay.run_once(Call.background(begun_anew.clock, STEP_SECONDS))
-        except DeadlineExceeded:
-            ran_out += 1
-    assert ran_out
-    assert begun_anew.deliver() == [4]
+        assert len(asked) < 20
+        with suppress(Unavailable):
+            begun_anew.relay.run_once(begun_anew.call)
+        begun_anew.pass_ms(1000)
+    assert asked == [8, 4, 2, 4, 2, 4, 2]
+
+
+def test_where_records_are_large_fewer_are_read_at_once(begun_anew: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(published_module, "RECORDS_AT_FIRST", 2)
+    monkeypatch.setattr(published_module, "READ_BYTES", 1)
+    read, asked = begun_anew.log.read, []
+    monkeypatch.setattr(begun_anew.log, "read", lambda *given: asked.append(given[-1]) or read(*given))
+    begun_anew.relay_and_deliver()
+    begun_anew.pass_ms(CLOSED_MS)
+    while begun_anew.relay.run_once(begun_anew.call):
+        pass
+    assert asked == [2, 1, 1, 1]
+    assert begun_anew.closed()
+
+
+def test_of_a_bucket_that_is_still_to_come_nothing_is_looked_for_on_the_log(
+    begun_anew: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(begun_anew.log, "read", lambda *_: pytest.fail("the log was read"))
+    published, ahead = Published(begun_anew.log, begun_anew.rule), begun_anew.rule.present() + 1
+    published.resume(RelayPosition("late", 0, ((ahead, 1),)))
+    assert published.recall(begun_anew.call, ahead, list(begun_anew.source.rows.values()))
 
 
 def test_a_log_that_grows_while_it_is_read_is_read_to_its_end(
@@ -280,13 +322,15 @@ def test_of_a_bucket_that_holds_very_much_nothing_is_remembered(bench: Bench, mo
 
 
 def test_of_very_much_on_the_log_only_some_is_read(begun_anew: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(published_module, "RECORDS_A_READ", 1)
+    monkeypatch.setattr(published_module, "RECORDS_AT_FIRST", 1)
+    monkeypatch.setattr(published_module, "MOST_RECORDS", 1)
     monkeypatch.setattr(published_module, "MOST_REMEMBERED", 2)
     position = begun_anew.log.relay_position(begun_anew.call, "late")
     assert position is not None
     published, rows = Published(begun_anew.log, begun_anew.rule), list(begun_anew.source.rows.values())
     published.resume(position)
-    published.recall(begun_anew.call, position.tails[0][0], rows)
+    assert not published.recall(begun_anew.call, position.tails[0][0], rows)
+    assert published.recall(begun_anew.call, position.tails[0][0], rows)
     assert {row.event_id for row in published.without(position.tails[0][0], rows)} == {3, 4}
 
 
@@ -301,3 +345,30 @@ def test_what_others_put_on_the_log_is_passed_over(begun_anew: Bench) -> None:
     begun_anew.consumer.commit(begun_anew.call, begun_anew.consumer.poll(begun_anew.call, 100))
     begun_anew.pass_ms(CLOSED_MS)
     assert begun_anew.relay_and_deliver() == [4]
+
+
+def test_what_lands_in_a_bucket_as_it_is_closed_is_not_taken_for_delivered(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its writer did not see on the log that it is closed, and has acked; the sweep is not there yet."""
+    bench.pass_ms(WITHIN_MS)
+    at = bench.write(1)
+    assert bench.relay_and_deliver() == [1]
+    bench.pass_ms(CLOSED_MS)
+    append, acked_ms, seen_ms = bench.log.append, [], []
+
+    def closing(*given: Any, relayed: RelayPosition | None = None, **rest: Any) -> None:
+        if relayed is not None and relayed.open_from and not acked_ms:
+            bench.write(2, at + 1)
+            acked_ms.append(bench.clock.ms)
+            append(*given, relayed=relayed, **rest)
+            bench.pass_ms(10)
+            seen_ms.append(bench.until_ms())
+            return
+        append(*given, relayed=relayed, **rest)
+
+    monkeypatch.setattr(bench.log, "append", closing)
+    assert bench.relay_and_deliver() == [2]
+    assert seen_ms <= acked_ms
+    assert bench.closed()
+    assert bench.until_ms() == bench.clock.ms

@@ -48,14 +48,13 @@ class OutboxJanitor:
         for source in self._sources:
             name = source.outbox_name
             position = self._position(call, name)
-            # A closed bucket with a tail has not been looked into for the last time.
-            done_below = min([position.open_from, *(bucket for bucket, _ in position.tails)])
+            done_below = position.done_below
             # Looked for, not remembered: a writer whose clock is behind leaves rows in buckets that were dropped once.
             first = source.next_outbox_bucket(call, 0)
             if first is not None and first < done_below:
                 source.drop_outbox(call, done_below)
             self._dropped_below[name] = done_below
-            rows = source.outbox_backlog(call, position.open_from, position.tails).rows
+            rows = source.outbox_backlog(call, done_below, position.tails).rows
             self._metrics.outbox_rows.labels(name).set(rows)
             waiting += rows
         self._quota.end_count(began, waiting)

@@ -46,6 +46,11 @@ class RelayPosition:
     tails: tuple[tuple[int, int], ...] = ()
     looked: int = 0
 
+    @property
+    def done_below(self) -> int:
+        """Below it all is published. A closed bucket that has a tail has not been swept for the last time."""
+        return min([self.open_from, *(bucket for bucket, _ in self.tails)])
+
     def packed(self) -> list[tuple[int, int]]:
         """The tails, and `looked` as if it were one: releases that do not know of it take it for an empty bucket's."""
         return [(_NO_BUCKET, self.looked), *self.tails] if self.looked else list(self.tails)

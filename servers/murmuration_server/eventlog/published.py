@@ -15,8 +15,10 @@ from murmuration_server.platform.call import Call
 MOST_REMEMBERED = 1_000_000
 """Events of a bucket, or read of a topic. Where there were more, as after a clock that was far ahead, the others are
 published again as their bucket closes."""
-RECORDS_A_READ = 2000
-"""Of a partition: few enough to come in time."""
+RECORDS_AT_FIRST, MOST_RECORDS = 100, 2000
+"""Read at once of a partition."""
+READ_BYTES = 4 << 20
+"""Where so much came at once, less is read the next time."""
 
 
 @dataclass(slots=True)
@@ -25,6 +27,7 @@ class _Recalled:
     time, but not by what was published before."""
 
     offsets: dict[int, int]
+    limit: int
     event_ids: set[int] = field(default_factory=set)
     whole: bool = False
 
@@ -42,8 +45,9 @@ class Published:
         self._recalled: dict[str, _Recalled] = {}
 
     def resume(self, position: RelayPosition) -> None:
-        """From where another process was."""
-        self._before = {bucket for bucket, _ in position.tails}
+        """From where another process was. A bucket that is still to come, for some clock was ahead, began nobody knows
+        when on the log: what was published of it is published again."""
+        self._before = {bucket for bucket, _ in position.tails if bucket <= self._rule.present()}
 
     def without(self, bucket: int, rows: Iterable[OutboxRow]) -> list[OutboxRow]:
         """The rows whose events are not known to be on the log."""
@@ -57,12 +61,11 @@ class Published:
         if len(own) > MOST_REMEMBERED:
             own.clear()
 
-    def recall(self, call: Call, bucket: int, rows: Sequence[OutboxRow]) -> None:
-        """Finds out which of these rows were published before this process began. What a call has no time for is left
-        to the next one. Raises `Unavailable`, `DeadlineExceeded`."""
-        if bucket in self._before:
-            for topic in {row.topic for row in rows}:
-                self._read(call, topic)
+    def recall(self, call: Call, bucket: int, rows: Sequence[OutboxRow]) -> bool:
+        """Finds out which of these rows were published before this process began. False: that is not known yet, and
+        the next call reads on. Raises `Unavailable`, `DeadlineExceeded`."""
+        topics = sorted({row.topic for row in rows}) if bucket in self._before else []
+        return all(self._is_read(call, topic) for topic in topics)
 
     def forget(self, bucket: int) -> None:
         """It is closed."""
@@ -75,19 +78,26 @@ class Published:
         recalled = self._recalled.get(row.topic)
         return recalled is not None and bucket in self._before and row.event_id in recalled.event_ids
 
-    def _read(self, call: Call, topic: str) -> None:
+    def _is_read(self, call: Call, topic: str) -> bool:
+        """Whether all is read, with one read more."""
         recalled = self._recalled.get(topic)
         if recalled is None:
             since_ms = self._rule.earliest_ms(min(self._before))
-            recalled = self._recalled[topic] = _Recalled(self._log.offsets_since(call, topic, since_ms))
-        while not recalled.whole:
-            call.remaining()
-            records = self._log.read(call, topic, recalled.offsets, RECORDS_A_READ)
+            offsets = self._log.offsets_since(call, topic, since_ms)
+            recalled = self._recalled[topic] = _Recalled(offsets, RECORDS_AT_FIRST)
+        if not recalled.whole:
+            limit, less = recalled.limit, max(1, recalled.limit // 2)
+            # If it does not come in time.
+            recalled.limit = less
+            records = self._log.read(call, topic, recalled.offsets, limit)
             recalled.event_ids.update(_event_ids(records))
             for record in records:
                 recalled.offsets[record.partition] = record.offset + 1
+            if sum(len(record.value) for record in records) < READ_BYTES:
+                recalled.limit = min(2 * limit, MOST_RECORDS)
             most = max(Counter(record.partition for record in records).values(), default=0)
-            recalled.whole = most < RECORDS_A_READ or len(recalled.event_ids) >= MOST_REMEMBERED
+            recalled.whole = most < limit or len(recalled.event_ids) >= MOST_REMEMBERED
+        return recalled.whole
 
 
 def _event_ids(records: Iterable[Record]) -> Iterable[int]:

@@ -44,15 +44,15 @@ class Relay:
             if found:
                 tails[bucket] = found[-1][0]
                 position = self._publish(call, position, bucket, [row for _, row in found], tails)
-                busy = busy or len(found) == ROWS_A_STEP
+                busy = busy or len(found) >= ROWS_A_STEP
             bucket = self._source.next_outbox_bucket(call, bucket + 1)
         if looks_at_all:
             position = self._note_look(call, self._look_back(call, position), looked)
+            if not busy and (position.done_below < position.open_from or (first is not None and first <= due)):
+                busy = not self._close_buckets(call, position, due)
             if busy:
                 # What waits in older buckets goes on at once.
                 self._looked_at_all = None
-            elif _has_closed(position) or (first is not None and first <= due):
-                self._close_buckets(call, position, due)
         return busy
 
     def _looks_at_all(self, call: Call) -> bool:
@@ -93,30 +93,36 @@ class Relay:
         self._published.resume(self._position)
         return self._position
 
-    def _close_buckets(self, call: Call, position: RelayPosition, due: int) -> None:
-        """Says of each bucket whose time has come that it is closed, and sweeps it after that. `due`: the last one."""
+    def _close_buckets(self, call: Call, position: RelayPosition, due: int) -> bool:
+        """Says of each bucket whose time has come that it is closed, and sweeps it after that. `due`: the last one.
+        Answers whether all is done; what is left the next step does, after it has looked for new rows."""
         # A relay that died may have said so, and not have swept.
-        position = self._sweep_closed(call, position)
-        bucket = self._source.next_outbox_bucket(call, position.open_from)
-        while bucket is not None and bucket <= due:
-            tails = {bucket: 0, **dict(position.tails)}
-            position = replace(position, open_from=bucket + 1, tails=tuple(sorted(tails.items())))
-            self._store(call, position)
-            position = self._sweep_closed(call, position)
-            bucket = self._source.next_outbox_bucket(call, position.open_from)
+        swept = self._sweep_closed(call, position)
+        while swept is not None:
+            bucket = self._source.next_outbox_bucket(call, swept.open_from)
+            if bucket is None or bucket > due:
+                return True
+            tails = {bucket: 0, **dict(swept.tails)}
+            closed = replace(swept, open_from=bucket + 1, tails=tuple(sorted(tails.items())))
+            self._store(call, closed)
+            swept = self._sweep_closed(call, closed)
+        return False
 
-    def _sweep_closed(self, call: Call, position: RelayPosition) -> RelayPosition:
+    def _sweep_closed(self, call: Call, position: RelayPosition) -> RelayPosition | None:
         """Publishes what is not on the log of buckets that the log calls closed: a writer that wrote before it could
-        read so has acked. The janitor keeps a bucket that has a tail."""
+        read so has acked. The janitor keeps a bucket that has a tail. None: more of the log has to be read first."""
+        reread = self._source.outbox_reread
         for bucket, tail in position.tails:
             if bucket >= position.open_from:
                 continue
-            after = self._swept.get(bucket, 0 if self._source.outbox_reread else tail)
+            after, tails = self._swept.get(bucket, 0 if reread else tail), dict(position.tails)
             while found := self._source.read_outbox(call, bucket, after, ROWS_A_STEP):
-                rows = [row for _, row in found]
-                self._published.recall(call, bucket, rows)
-                position = self._publish(call, position, bucket, rows, dict(position.tails))
-                after = self._swept[bucket] = found[-1][0]
+                rows, after = [row for _, row in found], found[-1][0]
+                if reread and not self._published.recall(call, bucket, rows):
+                    return None
+                tails[bucket] = max(tails[bucket], after)
+                position = self._publish(call, position, bucket, rows, tails)
+                self._swept[bucket] = after
             position = replace(position, tails=tuple(other for other in position.tails if other[0] != bucket))
             self._store(call, position)
             self._swept.pop(bucket, None)
@@ -139,8 +145,3 @@ class Relay:
             self._metrics.relayed.labels(position.source).inc(len(fresh))
         self._position = moved
         return moved
-
-
-def _has_closed(position: RelayPosition) -> bool:
-    """Whether it names buckets that are closed, and have not been looked into for the last time."""
-    return any(bucket < position.open_from for bucket, _ in position.tails)

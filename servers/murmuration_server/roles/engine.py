@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from contextlib import ExitStack
 
@@ -31,6 +32,8 @@ from murmuration_server.timeline.stores.cql import CqlHomeStateStore, CqlHomeSto
 from murmuration_server.tweets.stores.cql import CqlTweetStore
 from murmuration_server.users.stores.cql import CqlUserStore
 
+log = logging.getLogger(__name__)
+
 LOOK_AGAIN_SECONDS = 0.5
 
 
@@ -39,6 +42,7 @@ def open_engine(
 ) -> Engine:
     """Waits for a database that does not answer yet, as long as the call lasts: what is started together need not be
     started in an order. Raises `CannotStart`, also where it is not migrated."""
+    waits_for = ""
     while True:
         with ExitStack() as opened:
             try:
@@ -48,6 +52,9 @@ def open_engine(
             except (CqlSilent, MurmurationError) as error:
                 if runtime.monotonic() + LOOK_AGAIN_SECONDS >= call.deadline:
                     raise CannotStart(str(error)) from error
+                if str(error) != waits_for:
+                    waits_for = str(error)
+                    log.warning("Waiting, for at most %.0f s more: %s", call.remaining(), error)
         runtime.sleep(LOOK_AGAIN_SECONDS)
 
 

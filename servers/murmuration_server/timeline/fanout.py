@@ -19,8 +19,8 @@ from murmuration_server.timeline.events import delivery_job
 from murmuration_server.timeline.store import JOB_DONE, HomeStateStore, HomeStore, Progress
 from murmuration_server.tweets.client import Candidate, Mode, TweetClient, decode
 
-FLUSH_ROWS = 10_000
-"""Written at once, or a little more. It bounds what a batch of jobs takes of memory."""
+FLUSH_ROWS = 5000
+"""At most so many rows are written at once, or one page of followers where that is more."""
 Row = tuple[int, Candidate]
 """User, and what his home is to hold."""
 
@@ -112,6 +112,9 @@ class Delivery:
         are many, or more pages, writes them, with the points at which the jobs go on. A step that ends in between
         begins again at those points; jobs whose rows were all among those it writes again: a point for each of them
         would be another write."""
+        if len(rows) + len(followers) * len(jobs) > FLUSH_ROWS:
+            self._write(call, rows, [])
+            rows = []
         rows += _rows(followers, jobs)
         if exhausted and len(rows) < FLUSH_ROWS:
             return rows
@@ -162,5 +165,5 @@ class _Job(NamedTuple):
 
 
 def _rows(followers: Iterable[int], jobs: Sequence[_Job]) -> list[Row]:
-    """One follower's beside one another: they lie in one home."""
-    return [(follower, job.post) for follower in followers for job in jobs]
+    """One post's beside one another: of these a SQLite store makes one step."""
+    return [(follower, job.post) for job in jobs for follower in followers]

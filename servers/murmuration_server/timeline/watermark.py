@@ -64,7 +64,7 @@ class Watermark:
         """The outbox before the log: what moves from one to the other in between is then seen at least once."""
         now = self._runtime.now_ms()
         position = self._position(call, self._posts)
-        outbox = self._posts.outbox_backlog(call, position.open_from, position.tails)
+        outbox = self._posts.outbox_backlog(call, position.done_below, position.tails)
         rows = outbox.rows + sum(self._waiting(call, source) for source in self._others)
         lanes = self._log.backlog(call)
         delivering = {(PLANNER_GROUP, TWEETS), *((group, lane) for lane, group in DELIVERY_GROUPS.items())}
@@ -74,7 +74,7 @@ class Watermark:
 
     def _waiting(self, call: Call, source: OutboxSource) -> int:
         position = self._position(call, source)
-        return source.outbox_backlog(call, position.open_from, position.tails).rows
+        return source.outbox_backlog(call, position.done_below, position.tails).rows
 
     def _position(self, call: Call, source: OutboxSource) -> RelayPosition:
         return self._log.relay_position(call, source.outbox_name) or RelayPosition(source.outbox_name, 0)

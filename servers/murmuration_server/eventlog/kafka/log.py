@@ -28,6 +28,8 @@ class KafkaEventLog:
         self._topics = Topics(self._clients, admin, runtime)
         self._appender = Appender(self._clients, runtime)
         self._reader = Reader(self._clients, admin, runtime)
+        # Writers wait for positions, which are read by the other one.
+        self._onlooker = Reader(self._clients, admin, runtime)
         self._positions = Positions(self._clients, self._topics, self._appender, self._reader, runtime)
         self._committed = Committed(self._clients, admin)
         self._backlogs = Backlogs(self._committed, self._reader, runtime)
@@ -66,12 +68,12 @@ class KafkaEventLog:
 
     def read(self, call: Call, topic: str, offsets: Mapping[int, int], limit: int) -> list[Record]:
         places = self._places(call, topic)
-        ends = self._reader.ends(call, places)
+        ends = self._onlooker.ends(call, places)
         spans = {place: (offsets.get(place[1], 0), ends[place]) for place in places}
-        return [record for records in self._reader.read(call, spans, limit).values() for record in records]
+        return [record for records in self._onlooker.read(call, spans, limit).values() for record in records]
 
     def offsets_since(self, call: Call, topic: str, since_ms: int) -> dict[int, int]:
-        offsets = self._reader.offsets_since(call, self._places(call, topic), since_ms)
+        offsets = self._onlooker.offsets_since(call, self._places(call, topic), since_ms)
         return {partition: offset for (_, partition), offset in offsets.items()}
 
     def trim(self, call: Call) -> int:  # noqa: ARG002
@@ -84,6 +86,7 @@ class KafkaEventLog:
         self._appender.close()
         self._committed.close()
         self._reader.close()
+        self._onlooker.close()
 
     def _places(self, call: Call, topic: str) -> list[Place]:
         return [(topic, partition) for partition in range(self._topics.partitions(call, topic))]

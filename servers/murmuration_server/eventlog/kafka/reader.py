@@ -71,8 +71,8 @@ class Reader:
         open_places = {place for place, (start, end) in spans.items() if start < end}
         if not open_places:
             return got
-        deadline = self._runtime.monotonic() + self._clients.seconds(call)
         with self._lock:
+            deadline = self._runtime.monotonic() + self._clients.seconds(call)
             consumer = self._running()
             try:
                 consumer.assign([self._at(place, spans[place][0]) for place in open_places])
