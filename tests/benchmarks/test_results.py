@@ -49,6 +49,8 @@ def test_a_row_says_all_that_one_must_know(row: dict[str, object]) -> None:
     assert (row["unit"], row["goal"]) == (goal.unit, goal.text)
     assert row["met"] == goal.met_by(value)
     assert float(str(row["low"])) <= value <= float(str(row["high"]))
+    # A goal that is missed is explained, and one that is met needs no words.
+    assert (row["adr"] is None) == row["met"]
     assert row["adr"] is None or (results.FOLDER.parents[1] / "docs" / "adr" / f"{row['adr']}.md").is_file()
 
 
