@@ -30,5 +30,5 @@ def test_a_database_that_never_answers_ends_the_start_with_a_sentence(monkeypatc
     monkeypatch.setattr(engine, "Engine", Counted)
     monkeypatch.setattr(engine, "LOOK_AGAIN_SECONDS", 0.05)
     with ExitStack() as closing, pytest.raises(CannotStart, match=r"No node of the database answers .* check cql"):
-        open_engine(lambda: SETTINGS, runtime, Metrics(), "me", Call.background(runtime, 2), closing)
+        open_engine(lambda: SETTINGS, runtime, Metrics(), "me", Call.background(runtime, 2), closing, runtime.event())
     assert len(tried) > 1

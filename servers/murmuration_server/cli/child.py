@@ -12,7 +12,6 @@ from typing import Annotated
 import typer
 
 from murmuration_server.cli.common import ConfigOption, log_to_stderr
-from murmuration_server.cli.stopping import StopSignals
 from murmuration_server.platform.config import load
 from murmuration_server.platform.runtime import Event, Runtime, ThreadRuntime
 from murmuration_server.platform.unusable import CannotStart
@@ -36,12 +35,11 @@ def child(
 
     runtime = ThreadRuntime()
     stop = runtime.event()
-    signals = StopSignals(stop, signal.SIGTERM)
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     runtime.spawn("supervisor-watch", lambda: _stop_with_supervisor(supervisor, stop))
 
     def on_ready(ready: Ready) -> None:
-        signals.begun = True
         tell({"port": ready.port, "metrics_port": ready.metrics_port})
 
     try:

@@ -14,7 +14,6 @@ import typer
 
 from murmuration_server.cli.common import MISSING, ConfigOption, fail, load_settings, log_to_stderr
 from murmuration_server.cli.config.faults import address_fault
-from murmuration_server.cli.stopping import StopSignals
 from murmuration_server.platform.config import Settings
 from murmuration_server.platform.runtime import ThreadRuntime
 from murmuration_server.platform.unusable import CannotStart
@@ -67,10 +66,10 @@ def _run(role: str, settings: Settings, config: Path | None, as_json: bool) -> N
         fail(MISSING.format(error.name))
     runtime = ThreadRuntime()
     stop = runtime.event()
-    signals = StopSignals(stop, signal.SIGTERM, signal.SIGINT)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
 
     def on_ready(ready: Ready) -> None:
-        signals.begun = True
         event = {
             "event": "ready",
             "role": role,

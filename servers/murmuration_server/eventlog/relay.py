@@ -110,15 +110,16 @@ class Relay:
 
     def _sweep_closed(self, call: Call, position: RelayPosition) -> RelayPosition | None:
         """Publishes what is not on the log of buckets that the log calls closed: a writer that wrote before it could
-        read so has acked. The janitor keeps a bucket that has a tail. None: more of the log has to be read first."""
-        reread = self._source.outbox_reread
-        for bucket, tail in position.tails:
+        read so has acked. From the beginning of each: a row may have turned up below its tail, and a file that lost its
+        last rows takes others in their place. The janitor keeps a bucket that has a tail. None: more of the log has to
+        be read first."""
+        for bucket, _ in position.tails:
             if bucket >= position.open_from:
                 continue
-            after, tails = self._swept.get(bucket, 0 if reread else tail), dict(position.tails)
+            after, tails = self._swept.get(bucket, 0), dict(position.tails)
             while found := self._source.read_outbox(call, bucket, after, ROWS_A_STEP):
                 rows, after = [row for _, row in found], found[-1][0]
-                if reread and not self._published.recall(call, bucket, rows):
+                if not self._published.recall(call, bucket, rows):
                     return None
                 tails[bucket] = max(tails[bucket], after)
                 position = self._publish(call, position, bucket, rows, tails)

@@ -18,7 +18,7 @@ from murmuration_server.platform.errors import MurmurationError
 from murmuration_server.platform.lease_stores.cql import CqlLeaseStore
 from murmuration_server.platform.metrics import Metrics
 from murmuration_server.platform.paging import SigningKeys
-from murmuration_server.platform.runtime import Runtime
+from murmuration_server.platform.runtime import Event, Runtime
 from murmuration_server.platform.turn_stores.cql import CqlTurnStore
 from murmuration_server.platform.turns import Turn
 from murmuration_server.platform.unusable import CannotStart
@@ -37,11 +37,22 @@ log = logging.getLogger(__name__)
 LOOK_AGAIN_SECONDS = 0.5
 
 
+class StoppedEarly(Exception):
+    """Who waited is to wait no more."""
+
+
 def open_engine(
-    settings: Callable[[], Settings], runtime: Runtime, metrics: Metrics, owner: str, call: Call, closing: ExitStack
+    settings: Callable[[], Settings],
+    runtime: Runtime,
+    metrics: Metrics,
+    owner: str,
+    call: Call,
+    closing: ExitStack,
+    stop: Event,
 ) -> Engine:
     """Waits for a database that does not answer yet, as long as the call lasts: what is started together need not be
-    started in an order. Raises `CannotStart`, also where it is not migrated."""
+    started in an order. Raises `CannotStart`, also where it is not migrated; `StoppedEarly` where `stop` is set
+    meanwhile."""
     waits_for = ""
     while True:
         with ExitStack() as opened:
@@ -55,7 +66,8 @@ def open_engine(
                 if str(error) != waits_for:
                     waits_for = str(error)
                     log.warning("Waiting, for at most %.0f s more: %s", call.remaining(), error)
-        runtime.sleep(LOOK_AGAIN_SECONDS)
+        if stop.wait(LOOK_AGAIN_SECONDS):
+            raise StoppedEarly
 
 
 class Engine:

@@ -14,7 +14,7 @@ from murmuration_server.platform.inprocess import InProcessChannel
 from murmuration_server.platform.metrics import Metrics
 from murmuration_server.platform.runtime import Event, Runtime
 from murmuration_server.platform.server import Dispatcher
-from murmuration_server.roles.engine import open_engine
+from murmuration_server.roles.engine import StoppedEarly, open_engine
 from murmuration_server.roles.gateway import build_gateway
 from murmuration_server.roles.health import Health
 from murmuration_server.roles.parts import ALL, GATEWAY, ROLES, SERVING, WORKING, callees, internal_routes
@@ -46,8 +46,8 @@ def run_role(
     *,
     shares_port: bool = False,
 ) -> None:
-    """Runs until `stop` is set. `settings`: as of now; only cache nodes are asked for again. `shares_port`: with other
-    processes of the role on this machine.
+    """Runs until `stop` is set, also while it waits for servers below. `settings`: as of now; only cache nodes are
+    asked for again. `shares_port`: with other processes of the role on this machine.
 
     Raises `CannotStart`.
     """
@@ -56,7 +56,10 @@ def run_role(
         health = Health()
         health_port = _serve_health(closing, health, now)
         metrics_port = serve_metrics(now.server.host, now.server.metrics_port, metrics)
-        dispatcher, steps = _build(settings, runtime, metrics, role, closing)
+        try:
+            dispatcher, steps = _build(settings, runtime, metrics, role, closing, stop)
+        except StoppedEarly:
+            return
         port = 0
         if dispatcher is not None:
             public = door(
@@ -77,7 +80,7 @@ def run_role(
 
 
 def _build(
-    settings: Callable[[], Settings], runtime: Runtime, metrics: Metrics, role: str, closing: ExitStack
+    settings: Callable[[], Settings], runtime: Runtime, metrics: Metrics, role: str, closing: ExitStack, stop: Event
 ) -> tuple[Dispatcher | None, list[NamedStep]]:
     """What the role serves, if anything, and what it does besides."""
     now, parts = settings(), ROLES[role]
@@ -85,7 +88,7 @@ def _build(
     if role == GATEWAY:
         return build_gateway(peers, now.server, runtime, metrics), []
     owner = f"{role}-{runtime.token(8).hex()}"
-    engine = open_engine(settings, runtime, metrics, owner, Call.background(runtime, START_SECONDS), closing)
+    engine = open_engine(settings, runtime, metrics, owner, Call.background(runtime, START_SECONDS), closing, stop)
     steps = engine.steps()
     dispatcher, ways = None, peers
     serves, works = ([part for part in parts if part in side] for side in (SERVING, WORKING))
