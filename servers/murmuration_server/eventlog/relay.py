@@ -113,13 +113,14 @@ class Relay:
         read so has acked. From the beginning of each: a row may have turned up below its tail, and a file that lost its
         last rows takes others in their place. The janitor keeps a bucket that has a tail. None: more of the log has to
         be read first."""
+        reread = self._source.outbox_reread
         for bucket, _ in position.tails:
             if bucket >= position.open_from:
                 continue
             after, tails = self._swept.get(bucket, 0), dict(position.tails)
             while found := self._source.read_outbox(call, bucket, after, ROWS_A_STEP):
                 rows, after = [row for _, row in found], found[-1][0]
-                if not self._published.recall(call, bucket, rows):
+                if reread and not self._published.recall(call, bucket, rows):
                     return None
                 tails[bucket] = max(tails[bucket], after)
                 position = self._publish(call, position, bucket, rows, tails)
