@@ -206,6 +206,26 @@ def test_a_last_sweep_repeats_nothing_that_this_process_has_published(bench: Ben
     bench.pass_ms(CLOSED_MS)
     assert bench.relay_and_deliver() == []
     assert bench.closed()
+    assert not bench.relay._published._own, "and forgets it then"
+
+
+def test_a_sweep_does_not_move_a_tail_back(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All behind it would count as waiting once more."""
+    bench.pass_ms(WITHIN_MS)
+    at = bench.write(1)
+    assert bench.relay_and_deliver() == [1]
+    bench.write(2, at - 2 * bench.source.outbox_reread)
+    bench.pass_ms(CLOSED_MS)
+    monkeypatch.setattr(relay_module, "ROWS_A_STEP", 1)
+    append, tails = bench.log.append, []
+
+    def noted(*given: Any, relayed: RelayPosition, **rest: Any) -> None:
+        tails.extend(tail for _, tail in relayed.tails)
+        append(*given, relayed=relayed, **rest)
+
+    monkeypatch.setattr(bench.log, "append", noted)
+    assert bench.relay_and_deliver() == [2]
+    assert set(tails) == {at}
 
 
 @pytest.fixture

@@ -18,9 +18,11 @@ from murmuration_server.platform.call import Call
 from murmuration_server.platform.config import OutboxSettings
 from murmuration_server.platform.errors import OutboxFull, Unavailable
 from murmuration_server.platform.metrics import Metrics
+from murmuration_server.timeline.watermark import Watermark
 from murmuration_server.users.stores.sqlite import SqliteUserStore
 from tests.support.contract_clock import START_MS, SetClock
 from tests.support.factories import outbox_row
+from tests.support.scheduled import Skewed
 
 SECOND = 1000
 SETTINGS = OutboxSettings(quota_rows=3, bucket_ms=SECOND, resweep_ms=SECOND, margin_ms=200)
@@ -106,6 +108,15 @@ def test_events_go_to_the_log_once_and_in_order(bench: Bench) -> None:
     bench.relay_all()
     assert bench.published() == [5, 3, 4]
     assert bench.metrics.registry.get_sample_value("murmuration_relayed_total", {"source": "users"}) == 3
+
+
+def test_a_page_may_hold_more_rows_than_were_asked_for(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of its last position: there may be more behind them."""
+    monkeypatch.setattr(relay_module, "ROWS_A_STEP", 1)
+    read = bench.source.read_outbox
+    monkeypatch.setattr(bench.source, "read_outbox", lambda call, bucket, after, limit: read(call, bucket, after, 2))
+    bench.write(1, 2, 3)
+    assert bench.relay.run_once(bench.call)
 
 
 def test_nothing_to_do_is_nothing_written(bench: Bench) -> None:
@@ -342,6 +353,16 @@ def test_a_writer_that_is_slow_again_and_again_writes_again_and_again(
     assert not bench.rule.may_be_swept(last)
 
 
+def test_how_far_back_the_log_may_hold_events_of_a_bucket(bench: Bench) -> None:
+    """From when a writer whose clock is ahead by the margin first chooses it."""
+    ahead: Any = Skewed(bench.clock, SETTINGS.margin_ms)  # type: ignore[arg-type]
+    rule = BucketRule(ahead, SETTINGS)
+    bench.clock.ms = bench.rule.earliest_ms(NOW)
+    assert rule.present() == NOW
+    bench.clock.ms -= 1
+    assert rule.present() == NOW - 1
+
+
 def test_writers_give_up_on_a_bucket_before_the_relay_does(bench: Bench) -> None:
     """By the margin, which is what clocks may differ by."""
     when: dict[str, int] = {}
@@ -381,6 +402,17 @@ def test_what_waits_is_counted(bench: Bench) -> None:
     bench.janitor.run_once(bench.call)
     assert bench.quota.waiting == 1
     assert bench.metrics.registry.get_sample_value("murmuration_outbox_rows", {"source": "users"}) == 1
+
+
+def test_in_a_closed_bucket_what_stands_above_its_tail_waits(bench: Bench) -> None:
+    """Until it is swept."""
+    bench.write(1, 2, 3, bucket=NOW)
+    closed = RelayPosition("users", NOW + 1, ((NOW, 1),))
+    bench.log.append(bench.call, (), relayed=closed)
+    bench.janitor.run_once(bench.call)
+    assert bench.quota.waiting == 2
+    watermark = Watermark(bench.source, [bench.source], bench.log, bench.clock, bench.metrics)
+    assert watermark.measure(bench.call).outbox_rows == 2 + 2, "of the posts, and of other sources"
 
 
 def test_a_full_outbox_takes_nothing_more_until_it_is_relayed(bench: Bench) -> None:

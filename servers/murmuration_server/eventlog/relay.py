@@ -17,8 +17,9 @@ to a database that others use. In between it looks only where nearly all rows co
 
 
 class Relay:
-    """Publishes one source. A last sweep repeats nothing that is on the log already (`Published`), but for what a
-    process before this one has put there a moment before its end; consumers do not mind."""
+    """Publishes one source. A last sweep repeats nothing of its own. Of what a process before this one has published it
+    repeats little where rows may turn up late, since it asks the log (`Published`), and elsewhere all that lies in open
+    buckets; consumers do not mind."""
 
     def __init__(self, source: OutboxSource, log: EventLog, rule: BucketRule, metrics: Metrics) -> None:
         self._source, self._log, self._rule, self._metrics = source, log, rule, metrics

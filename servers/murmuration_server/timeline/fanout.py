@@ -112,7 +112,7 @@ class Delivery:
         are many, or more pages, writes them, with the points at which the jobs go on. A step that ends in between
         begins again at those points; jobs whose rows were all among those it writes again: a point for each of them
         would be another write."""
-        if len(rows) + len(followers) * len(jobs) > FLUSH_ROWS:
+        if rows and len(rows) + len(followers) * len(jobs) > FLUSH_ROWS:
             self._write(call, rows, [])
             rows = []
         rows += _rows(followers, jobs)
